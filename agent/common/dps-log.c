@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "common/dps-log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static gboolean to_journal;
+static gboolean show_debug;
+
+static const char *
+priority_of (GLogLevelFlags level)
+{
+  if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+    return "3";
+  if (level & G_LOG_LEVEL_WARNING)
+    return "4";
+  if (level & G_LOG_LEVEL_MESSAGE)
+    return "5";
+  return level & G_LOG_LEVEL_INFO ? "6" : "7";
+}
+
+static const char *
+field (const GLogField *fields, gsize n_fields, const char *key)
+{
+  for (gsize i = 0; i < n_fields; i++)
+    if (strcmp (fields[i].key, key) == 0)
+      return fields[i].value;
+  return NULL;
+}
+
+static GLogWriterOutput
+write_line (const GLogField *fields, gsize n_fields)
+{
+  const char *message = field (fields, n_fields, "MESSAGE");
+  const char *topic = field (fields, n_fields, "DPS_TOPIC");
+  const char *object = field (fields, n_fields, "DPS_OBJECT");
+  const char *code = field (fields, n_fields, "DPS_CODE");
+
+  /* One call, so that lines of several threads do not mix. */
+  fprintf (stderr,
+           "%s: %s%s%s%s%s%s%s\n",
+           g_get_prgname (),
+           topic ? topic : "",
+           object ? " " : "",
+           object ? object : "",
+           topic ? ": " : "",
+           code ? code : "",
+           code ? " " : "",
+           message ? message : "");
+  return G_LOG_WRITER_HANDLED;
+}
+
+static GLogWriterOutput
+writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  if ((level & G_LOG_LEVEL_DEBUG) && !show_debug)
+    return G_LOG_WRITER_HANDLED;
+  if (to_journal &&
+      g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
+    return G_LOG_WRITER_HANDLED;
+  return write_line (fields, n_fields);
+}
+
+void
+dps_log_init (const char *program, gboolean debug)
+{
+  g_set_prgname (program);
+  show_debug = debug;
+  to_journal = g_log_writer_is_journald (STDERR_FILENO);
+  g_log_set_writer_func (writer, NULL, NULL);
+}
+
+void
+dps_log_full (GLogLevelFlags level, const DpsLogContext *context, const char *format, ...)
+{
+  g_autofree char *message = NULL;
+  GLogField fields[6] = { { "MESSAGE", NULL, -1 },
+                          { "PRIORITY", priority_of (level), -1 },
+                          { "GLIB_DOMAIN", "dps-agent", -1 },
+                          { "DPS_TOPIC", context->topic, -1 } };
+  gsize n = 4;
+  va_list args;
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+  fields[0].value = message;
+  if (context->object != NULL)
+    fields[n++] = (GLogField){ "DPS_OBJECT", context->object, -1 };
+  if (context->code != NULL)
+    fields[n++] = (GLogField){ "DPS_CODE", context->code, -1 };
+  g_log_structured_array (level, fields, n);
+}
