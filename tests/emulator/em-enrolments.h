@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who may register: the individual enrolments and the groups of the enrolments file. */
+#pragma once
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+typedef enum
+{
+  EM_ENABLED,
+  EM_DISABLED,
+} EmStatus;
+
+/* How a disabled enrolment shows: refused outright, or an operation that ends as
+ * "disabled". */
+typedef enum
+{
+  EM_DISABLED_401,
+  EM_DISABLED_STATE,
+} EmDisabledShape;
+
+/* One registration's view of an enrolment; for a group, KEYS are the derived ones. */
+typedef struct
+{
+  char *registration_id;
+  char *device_id;
+  char *hub;
+  char *group_id;
+  GBytes *keys[3];
+  EmStatus status;
+  EmDisabledShape disabled_shape;
+  JsonNode *payload;
+  gboolean echo;
+} EmEnrolment;
+
+void em_enrolment_free (EmEnrolment *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EmEnrolment, em_enrolment_free)
+
+typedef struct _EmEnrolments EmEnrolments;
+
+EmEnrolments *em_enrolments_new (void);
+EmEnrolments *em_enrolments_load (const char *path, GError **error);
+void em_enrolments_free (EmEnrolments *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EmEnrolments, em_enrolments_free)
+
+/* The EmEnrolment objects that may vouch for the ID: its individual one alone if there is
+ * one, else all groups. */
+GPtrArray *em_enrolments_candidates (EmEnrolments *self, const char *registration_id);
