@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The device API of the provisioning service: register, operation status, registration
+ * status. */
+#pragma once
+
+#include "em-registry.h"
+#include "em-request.h"
+#include "em-scenario.h"
+
+typedef struct
+{
+  char *id_scope;
+  char *default_hub;
+  char *retry_after; /* NULL leaves the header out */
+  guint polls;
+  gboolean strict_content_type;
+} EmDpsOptions;
+
+/* TWEAK, which may be NULL, says what a scenario wants to come out of the operation. */
+EmReply *em_dps_handle (const EmDpsOptions *options,
+                        EmEnrolments *enrolments,
+                        EmRegistry *registry,
+                        const EmRequest *request,
+                        const EmAnswer *tweak);
