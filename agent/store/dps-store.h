@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "common/dps-secret.h"
+#include "store/dps-sealer.h"
+
+#include <gio/gio.h>
+
+/* DpsStore: private, crash-safe storage for the host's credentials (design §9). One
+ * payload is kept, in numbered generations of which the two newest stay:
+ *
+ *   lock  host.share  seal.v1  gen-00000007  gen-00000006  intent  quarantine/
+ *
+ * Files are 0600, opened relative to the directory and never through symbolic links;
+ * other files there are ignored. All functions block and are for a worker thread; they
+ * may be called from any, one after the other. */
+#define DPS_STORE_PAYLOAD_MAX (48u * 1024u)
+#define DPS_STORE_INTENT_MAX (16u * 1024u)
+
+#define DPS_TYPE_STORE (dps_store_get_type ())
+G_DECLARE_FINAL_TYPE (DpsStore, dps_store, DPS, STORE, GObject)
+
+/* Opens the state directory path, which must exist, belong to the effective user and be
+ * closed to group and others; takes its lock until the last unref and removes what a
+ * crash left half-written. Errors name path and remedy: DPS_ERROR_BUSY where another has
+ * the lock, DPS_ERROR_ACCESS_DENIED for owner and mode, DPS_ERROR_FAILED where it is
+ * missing or no directory. The store keeps a reference to sealer. */
+DpsStore *dps_store_open (const char *path, DpsSealer *sealer, GError **error);
+
+/* The payload of the newest generation that authenticates, the caller's; generation and
+ * is_newest may be NULL and are set on success. Unreadable files go to quarantine/ with a
+ * warning; is_newest is FALSE while one there is newer than what is given, so after a
+ * restart too, until the next commit.
+ *   DPS_ERROR_NOT_PROVISIONED  nothing is stored
+ *   DPS_ERROR_FAILED           all that is stored is unreadable and now in quarantine/ (a
+ *                              commit is possible), or the sealer lacks what it needs (a
+ *                              commit is not, before dps_store_reset())
+ *   DPS_ERROR_NOT_SUPPORTED    a newer format or a higher protection level; nothing is
+ *                              touched, and commits are refused likewise */
+DpsSecret *dps_store_load (DpsStore *self,
+                           guint64 *generation,
+                           gboolean *is_newest,
+                           GError **error);
+
+/* Stores payload (0..DPS_STORE_PAYLOAD_MAX bytes, else DPS_ERROR_LIMITS_EXCEEDED) as the
+ * next generation. TRUE once it is on the disk and has been read back from there; on any
+ * error the generations before are untouched and served as before. */
+gboolean dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error);
+
+/* Forgets generations, quarantine and the sealer's files, in an order that leaves, when
+ * interrupted, the newest generation readable or nothing. The intent stays: a reset
+ * shortens no wait. Works on what load and commit refuse. */
+gboolean dps_store_reset (DpsStore *self, GError **error);
+
+/* The level that protects what was last loaded or committed, before that the sealer's:
+ * "host" or "tpm2+host". Static. */
+const char *dps_store_get_protection (DpsStore *self);
+
+/* One small durable record beside the generations, for pacing; no secrets in it. At most
+ * DPS_STORE_INTENT_MAX bytes, else DPS_ERROR_LIMITS_EXCEEDED. A write replaces it
+ * atomically. */
+gboolean dps_store_write_intent (DpsStore *self, GBytes *bytes, GError **error);
+
+/* The record, the caller's. NULL without error where there is none, or one that is
+ * damaged (with a warning). */
+GBytes *dps_store_read_intent (DpsStore *self, GError **error);
+
+/* Removes the record, durably; an absent one is fine. */
+gboolean dps_store_clear_intent (DpsStore *self, GError **error);
