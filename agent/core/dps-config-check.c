@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "common/dps-error.h"
+#include "common/dps-name.h"
+#include "core/dps-config.h"
+#include "net/dps-endpoint.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+#define ID_SCOPE_MAX 64
+
+static gboolean
+require_key (DpsConfig *self, DpsConfigId id, const char *example, GError **error)
+{
+  const DpsConfigKey *key = dps_config_key (id);
+
+  if (dps_config_get_string (self, id) != NULL)
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_CONFIGURED,
+               "[%s] %s is not set; put %s=%s below [%s] in %s",
+               key->group,
+               key->key,
+               key->key,
+               example,
+               key->group,
+               dps_config_get_site_file (self));
+  return FALSE;
+}
+
+static gboolean
+check_id_scope (const char *scope, GError **error)
+{
+  gsize size = strlen (scope);
+
+  if (size <= ID_SCOPE_MAX &&
+      strspn (scope, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS) == size)
+    return TRUE;
+  g_set_error_literal (error,
+                       DPS_ERROR,
+                       DPS_ERROR_INVALID_ARGUMENT,
+                       "the value is no ID scope, which has 1 to 64 letters and digits;"
+                       " copy it from the DPS instance (properties.idScope)");
+  return FALSE;
+}
+
+/* The form all scopes seen so far have: protocol §1.2. */
+static gboolean
+is_usual_id_scope (const char *scope)
+{
+  return g_regex_match_simple ("^0[a-z]{2}[0-9A-Za-z]{6,}$", scope, 0, 0);
+}
+
+static gboolean
+check_api_version (const char *version, GError **error)
+{
+  if (g_regex_match_simple ("^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+                            "(-preview)?$",
+                            version,
+                            G_REGEX_DOLLAR_ENDONLY,
+                            0))
+    return TRUE;
+  g_set_error_literal (error,
+                       DPS_ERROR,
+                       DPS_ERROR_INVALID_ARGUMENT,
+                       "the value is no API version; write YYYY-MM-DD or"
+                       " YYYY-MM-DD-preview, or remove the line");
+  return FALSE;
+}
+
+static gboolean
+check_required (DpsConfig *self, GError **error)
+{
+  const char *attestation;
+
+  if (!require_key (self,
+                    DPS_CONFIG_ENDPOINT,
+                    "NAME.azure-devices-provisioning.net",
+                    error) ||
+      !require_key (self, DPS_CONFIG_ID_SCOPE, "0ne00ABCDEF", error) ||
+      !require_key (self, DPS_CONFIG_ATTESTATION, "symmetric-key", error))
+    return FALSE;
+  attestation = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
+  return !g_str_equal (attestation, "symmetric-key") ||
+         require_key (self, DPS_CONFIG_REGISTRATION_ID, "gateway-1", error);
+}
+
+static gboolean
+check_one (DpsConfig *self, DpsConfigId id, GError **error)
+{
+  const char *value = dps_config_get_string (self, id);
+
+  if (value == NULL)
+    return TRUE;
+  switch (id)
+    {
+    case DPS_CONFIG_ENDPOINT:
+      return dps_endpoint_check (
+          value,
+          dps_config_get_boolean (self, DPS_CONFIG_ALLOW_GLOBAL_ENDPOINT),
+          error);
+    case DPS_CONFIG_ID_SCOPE:
+      return check_id_scope (value, error);
+    case DPS_CONFIG_REGISTRATION_ID:
+      return dps_name_check_registration_id (value, error);
+    case DPS_CONFIG_API_VERSION:
+      return check_api_version (value, error);
+    default:
+      return TRUE;
+    }
+}
+
+gboolean
+dps_config_check (DpsConfig *self, GError **error)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), FALSE);
+
+  if (!check_required (self, error))
+    return FALSE;
+  for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
+    if (!check_one (self, id, error))
+      {
+        g_prefix_error (error,
+                        "%s: [%s] %s: ",
+                        dps_config_get_source (self, id),
+                        dps_config_key (id)->group,
+                        dps_config_key (id)->key);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static void
+warn (GPtrArray *warnings, DpsConfig *self, DpsConfigId id, const char *what)
+{
+  const DpsConfigKey *key = dps_config_key (id);
+
+  g_ptr_array_add (warnings,
+                   g_strdup_printf ("%s: [%s] %s: %s",
+                                    dps_config_get_source (self, id),
+                                    key->group,
+                                    key->key,
+                                    what));
+}
+
+GStrv
+dps_config_dup_warnings (DpsConfig *self)
+{
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  const char *scope = dps_config_get_string (self, DPS_CONFIG_ID_SCOPE);
+  const char *endpoint = dps_config_get_string (self, DPS_CONFIG_ENDPOINT);
+
+  if (scope != NULL && !is_usual_id_scope (scope))
+    warn (warnings,
+          self,
+          DPS_CONFIG_ID_SCOPE,
+          "the value does not look like an ID scope (0ne00ABCDEF); compare it, case"
+          " included, with the DPS instance");
+  if (endpoint != NULL && dps_endpoint_is_global (endpoint))
+    warn (warnings,
+          self,
+          DPS_CONFIG_ENDPOINT,
+          "the global device endpoint may move data out of the region; prefer the service"
+          " endpoint of your DPS");
+  g_ptr_array_add (warnings, NULL);
+  return (GStrv) g_ptr_array_steal (warnings, NULL);
+}

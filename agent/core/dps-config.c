@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-config.h"
+#include "common/dps-error.h"
+#include "common/dps-io.h"
+#include "common/dps-json.h"
+#include "common/dps-name.h"
+#include "core/dps-config-address.h"
+#include "core/dps-config-parse.h"
+#include "core/dps-config-reference.h"
+#include "core/dps-config-value.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+struct _DpsConfig
+{
+  GObject parent_instance;
+  char *values[DPS_CONFIG_N_KEYS];  /* NULL = default */
+  char *sources[DPS_CONFIG_N_KEYS]; /* "FILE:LINE", NULL = default */
+  GStrv addresses;
+  char *site_file;
+  char *credentials_dir;
+};
+
+G_DEFINE_FINAL_TYPE (DpsConfig, dps_config, G_TYPE_OBJECT)
+
+static void
+dps_config_finalize (GObject *object)
+{
+  DpsConfig *self = DPS_CONFIG (object);
+
+  for (gsize i = 0; i < DPS_CONFIG_N_KEYS; i++)
+    {
+      g_free (self->values[i]);
+      g_free (self->sources[i]);
+    }
+  g_strfreev (self->addresses);
+  g_free (self->site_file);
+  g_free (self->credentials_dir);
+  G_OBJECT_CLASS (dps_config_parent_class)->finalize (object);
+}
+
+static void
+dps_config_class_init (DpsConfigClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = dps_config_finalize;
+}
+
+static void
+dps_config_init (DpsConfig *self)
+{
+}
+
+static gboolean
+fail_at (const char *file,
+         const DpsConfigEntry *entry,
+         const char *what,
+         const char *further,
+         GError **error)
+{
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "%s:%u: [%s]%s%s: %s%s",
+               file,
+               entry->line,
+               entry->group,
+               entry->key != NULL ? " " : "",
+               entry->key != NULL ? entry->key : "",
+               what,
+               further);
+  return FALSE;
+}
+
+static gboolean
+check_group (const char *file, const DpsConfigEntry *entry, GError **error)
+{
+  const char *group = dps_config_find_group (entry->group);
+  g_autofree char *hint = NULL;
+
+  if (group == NULL)
+    {
+      hint = dps_config_suggest_group (entry->group);
+      return fail_at (file, entry, "there is no such group", hint, error);
+    }
+  if (g_str_equal (group, DPS_CONFIG_CONSUMER) &&
+      !dps_name_check_plugin (entry->group + strlen (DPS_CONFIG_CONSUMER " "), NULL))
+    return fail_at (file,
+                    entry,
+                    "the consumer's name is not usable",
+                    "; write 1 to 32 characters of a-z, 0-9 and -",
+                    error);
+  return TRUE;
+}
+
+static gboolean
+apply_entry (DpsConfig *self,
+             const char *file,
+             const DpsConfigEntry *entry,
+             GError **error)
+{
+  const char *group = dps_config_find_group (entry->group);
+  DpsConfigId id;
+
+  if (entry->key == NULL)
+    return check_group (file, entry, error);
+  if (!dps_config_find_key (group, entry->key, &id))
+    {
+      g_autofree char *hint = dps_config_suggest_key (group, entry->key);
+
+      return fail_at (file, entry, "there is no such key in this group", hint, error);
+    }
+  g_clear_pointer (&self->values[id], g_free);
+  g_clear_pointer (&self->sources[id], g_free);
+  if (*entry->value == '\0')
+    return TRUE;
+  if (!dps_config_check_value (dps_config_key (id), entry->value, error))
+    {
+      g_prefix_error (error,
+                      "%s:%u: [%s] %s: ",
+                      file,
+                      entry->line,
+                      entry->group,
+                      entry->key);
+      return FALSE;
+    }
+  self->values[id] = g_strdup (entry->value);
+  self->sources[id] = g_strdup_printf ("%s:%u", file, entry->line);
+  return TRUE;
+}
+
+static gboolean
+apply_file (DpsConfig *self, const char *file, GError **error)
+{
+  g_autoptr (GBytes) bytes = dps_config_read_source (file, error);
+  g_autoptr (GPtrArray) entries = NULL;
+  const char *data;
+  gsize size;
+
+  if (bytes == NULL)
+    return FALSE;
+  data = g_bytes_get_data (bytes, &size);
+  entries = dps_config_parse (data, size, file, error);
+  if (entries == NULL)
+    return FALSE;
+  for (guint i = 0; i < entries->len; i++)
+    if (!apply_entry (self, file, entries->pdata[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* "FILE:LINE: [group] key: " before an error about the value of id. */
+static void
+prefix_with_key (DpsConfig *self, DpsConfigId id, GError **error)
+{
+  const DpsConfigKey *key = dps_config_key (id);
+
+  g_prefix_error (error,
+                  "%s: [%s] %s: ",
+                  dps_config_get_source (self, id),
+                  key->group,
+                  key->key);
+}
+
+/* Only now is it known which endpoint a bare address belongs to. */
+static gboolean
+resolve_addresses (DpsConfig *self, GError **error)
+{
+  const char *value = self->values[DPS_CONFIG_ADDRESS];
+
+  if (value == NULL)
+    {
+      self->addresses = g_new0 (char *, 1);
+      return TRUE;
+    }
+  self->addresses =
+      dps_config_parse_addresses (value, self->values[DPS_CONFIG_ENDPOINT], error);
+  if (self->addresses == NULL)
+    prefix_with_key (self, DPS_CONFIG_ADDRESS, error);
+  return self->addresses != NULL;
+}
+
+DpsConfig *
+dps_config_load (const DpsConfigPaths *paths, GError **error)
+{
+  g_autoptr (DpsConfig) self = g_object_new (DPS_TYPE_CONFIG, NULL);
+  g_auto (GStrv) files = NULL;
+
+  g_return_val_if_fail (paths != NULL && paths->config_dir != NULL, NULL);
+
+  files = dps_config_list_files (paths, error);
+  if (files == NULL)
+    return NULL;
+  for (guint i = 0; files[i] != NULL; i++)
+    if (!apply_file (self, files[i], error))
+      return NULL;
+  if (!resolve_addresses (self, error))
+    return NULL;
+  self->site_file =
+      g_build_filename (paths->config_dir, DPS_CONFIG_DROP_INS, "site.conf", NULL);
+  self->credentials_dir = g_strdup (paths->credentials_dir);
+  return g_steal_pointer (&self);
+}
+
+const char *
+dps_config_get_string (DpsConfig *self, DpsConfigId id)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self) && id < DPS_CONFIG_N_KEYS, NULL);
+
+  return self->values[id] != NULL ? self->values[id] : dps_config_key (id)->fallback;
+}
+
+gboolean
+dps_config_get_boolean (DpsConfig *self, DpsConfigId id)
+{
+  const char *value = dps_config_get_string (self, id);
+
+  g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_BOOLEAN, FALSE);
+
+  return value != NULL && dps_config_value_is_yes (value);
+}
+
+guint
+dps_config_get_uint (DpsConfig *self, DpsConfigId id)
+{
+  const char *value = dps_config_get_string (self, id);
+
+  g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_UINT, 0);
+
+  return value != NULL ? (guint) g_ascii_strtoull (value, NULL, 10) : 0;
+}
+
+const char *const *
+dps_config_get_strv (DpsConfig *self, DpsConfigId id)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self) && id == DPS_CONFIG_ADDRESS, NULL);
+
+  return (const char *const *) self->addresses;
+}
+
+const char *
+dps_config_lookup (DpsConfig *self, const char *group, const char *key)
+{
+  DpsConfigId id;
+
+  if (!dps_config_find_key (group, key, &id))
+    return NULL;
+  return dps_config_get_string (self, id);
+}
+
+const char *
+dps_config_get_source (DpsConfig *self, DpsConfigId id)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self) && id < DPS_CONFIG_N_KEYS, NULL);
+
+  return self->sources[id] != NULL ? self->sources[id] : "default";
+}
+
+const char *
+dps_config_get_site_file (DpsConfig *self)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  return self->site_file;
+}
+
+/* A descriptor of what the key names; errors are without the key. */
+static int
+open_reference (DpsConfig *self, DpsConfigId id, GError **error)
+{
+  const DpsConfigKey *key = dps_config_key (id);
+  const char *value = dps_config_get_string (self, id);
+
+  if (value != NULL)
+    return dps_config_open_reference (value,
+                                      self->credentials_dir,
+                                      key->type == DPS_CONFIG_TYPE_SECRET,
+                                      error);
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_CONFIGURED,
+               "the key is not set; set it in %s",
+               self->site_file);
+  return -1;
+}
+
+static gboolean
+fail_content (GError **error, gint code, const char *value, const char *what)
+{
+  g_clear_error (error);
+  g_set_error (error, DPS_ERROR, code, "'%s' %s", value, what);
+  return FALSE;
+}
+
+DpsSecret *
+dps_config_read_secret (DpsConfig *self, DpsConfigId id, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (DpsSecret) secret = NULL;
+  dps_autofd fd = -1;
+
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+  g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_SECRET, NULL);
+
+  fd = open_reference (self, id, &local);
+  if (fd >= 0)
+    secret = dps_secret_read_fd (fd, DPS_CONFIG_SECRET_MAX, &local);
+  if (g_error_matches (local, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED))
+    fail_content (&local,
+                  DPS_ERROR_LIMITS_EXCEEDED,
+                  dps_config_get_string (self, id),
+                  "holds more than 16 KiB, which no key does; name the right file");
+  if (secret != NULL && dps_secret_size (secret) == 0)
+    fail_content (&local,
+                  DPS_ERROR_INVALID_ARGUMENT,
+                  dps_config_get_string (self, id),
+                  "is empty; put the key in it");
+  if (local == NULL)
+    return g_steal_pointer (&secret);
+  prefix_with_key (self, id, &local);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
+}
+
+static GBytes *
+read_bounded (int fd, gsize max, const char *value, GError **error)
+{
+  g_autofree char *data = g_malloc (max + 1);
+  gsize size;
+
+  if (!dps_read_all (fd, data, max + 1, &size, error))
+    return g_prefix_error (error, "'%s': ", value), NULL;
+  if (size > max)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_LIMITS_EXCEEDED,
+                   "'%s' holds more than %" G_GSIZE_FORMAT " bytes; shorten it",
+                   value,
+                   max);
+      return NULL;
+    }
+  return g_bytes_new (data, size);
+}
+
+static gboolean
+check_payload (GBytes *bytes, const char *value, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (JsonObject) object = NULL;
+  gsize size;
+  const char *data = g_bytes_get_data (bytes, &size);
+
+  object = dps_json_parse_object (data != NULL ? data : "", size, &local);
+  if (object != NULL)
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "'%s' is no JSON object (%s); correct it",
+               value,
+               local->message);
+  return FALSE;
+}
+
+GBytes *
+dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error)
+{
+  gboolean payload = id == DPS_CONFIG_PAYLOAD_FILE;
+  g_autoptr (GBytes) bytes = NULL;
+  const char *value;
+  dps_autofd fd = -1;
+
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+  g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_FILE, NULL);
+
+  value = dps_config_get_string (self, id);
+  fd = open_reference (self, id, error);
+  if (fd >= 0)
+    bytes =
+        read_bounded (fd, payload ? DPS_JSON_MAX_SIZE : DPS_CONFIG_CA_MAX, value, error);
+  if (bytes == NULL || (payload && !check_payload (bytes, value, error)))
+    {
+      prefix_with_key (self, id, error);
+      return NULL;
+    }
+  return g_steal_pointer (&bytes);
+}
+
+char *
+dps_config_dup_identity_digest (DpsConfig *self)
+{
+  static const DpsConfigId ids[] = {
+    DPS_CONFIG_ENDPOINT,
+    DPS_CONFIG_ID_SCOPE,
+    DPS_CONFIG_REGISTRATION_ID,
+    DPS_CONFIG_ATTESTATION,
+  };
+  g_autoptr (GString) text = g_string_new ("dps-identity-1\n");
+
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      const char *value = dps_config_get_string (self, ids[i]);
+      g_autofree char *lower = NULL;
+
+      /* Host names and registration ids are the same in any case: protocol §1.3. The
+       * scope's case counts. No value has a line end. */
+      if (value != NULL && ids[i] != DPS_CONFIG_ID_SCOPE)
+        lower = g_ascii_strdown (value, -1);
+      g_string_append_printf (text,
+                              "%s=%s\n",
+                              dps_config_key (ids[i])->key,
+                              lower != NULL   ? lower
+                              : value != NULL ? value
+                                              : "");
+    }
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "common/dps-secret.h"
+#include "core/dps-config-keys.h"
+#include "core/dps-config-sources.h"
+
+#include <glib-object.h>
+#include <json-glib/json-glib.h>
+
+/* DpsConfig: the configuration as it was when it was loaded; immutable, so a reload makes
+ * a new one and may be refused while the old one stays in force. Design §5. */
+#define DPS_TYPE_CONFIG (dps_config_get_type ())
+G_DECLARE_FINAL_TYPE (DpsConfig, dps_config, DPS, CONFIG, GObject)
+
+/* Reads all files that count. Each line is checked by the table, also those that a later
+ * file replaces; an empty value puts its key back to the default. NULL on failure:
+ * DPS_ERROR_INVALID_ARGUMENT, DPS_ERROR_NOT_SUPPORTED ("FILE:LINE: [group] key: what is
+ * wrong; what to do") or DPS_ERROR_ACCESS_DENIED for a file that others may write. No
+ * required key is asked for here, see dps_config_check(). */
+DpsConfig *dps_config_load (const DpsConfigPaths *paths, GError **error);
+
+/* Whether this configuration is enough for an attempt; pure. DPS_ERROR_NOT_CONFIGURED
+ * names the missing key, its group and the file to put it in; DPS_ERROR_INVALID_ARGUMENT
+ * a value that cannot be right. */
+gboolean dps_config_check (DpsConfig *self, GError **error);
+
+/* What looks odd but is allowed, one sentence each; empty where there is nothing to say.
+ * Pure; the caller's. */
+GStrv dps_config_dup_warnings (DpsConfig *self);
+
+/* The effective value in its written form, the default included; NULL = not set. Any
+ * type. Borrowed. */
+const char *dps_config_get_string (DpsConfig *self, DpsConfigId id);
+gboolean dps_config_get_boolean (DpsConfig *self, DpsConfigId id);
+guint dps_config_get_uint (DpsConfig *self, DpsConfigId id);
+
+/* DPS_CONFIG_ADDRESS as "HOST=ADDRESS:PORT", see dps-config-address.h; never NULL. */
+const char *const *dps_config_get_strv (DpsConfig *self, DpsConfigId id);
+
+/* By name, for the settings of a plugin; NULL where not set or not known. Borrowed. */
+const char *dps_config_lookup (DpsConfig *self, const char *group, const char *key);
+
+/* "FILE:LINE", or "default". Borrowed. */
+const char *dps_config_get_source (DpsConfig *self, DpsConfigId id);
+
+/* The file an operator should put a missing key in. Borrowed. */
+const char *dps_config_get_site_file (DpsConfig *self);
+
+#define DPS_CONFIG_SECRET_MAX (16u * 1024u)
+#define DPS_CONFIG_CA_MAX (1024u * 1024u)
+
+/* The content, as it is in the file, of what a DPS_CONFIG_TYPE_SECRET key names: 1 to
+ * DPS_CONFIG_SECRET_MAX bytes. Blocks; call it in a worker. DPS_ERROR_NOT_CONFIGURED
+ * where the key is not set or its file is absent, DPS_ERROR_ACCESS_DENIED where others
+ * could read or write it; the message names file, line, key and secret file. */
+DpsSecret *dps_config_read_secret (DpsConfig *self, DpsConfigId id, GError **error);
+
+/* The same for a DPS_CONFIG_TYPE_FILE key. A payload-file is at most 64 KiB and one JSON
+ * object, else DPS_ERROR_INVALID_ARGUMENT; others at most DPS_CONFIG_CA_MAX bytes. */
+GBytes *dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error);
+
+/* SHA-256, as lower-case hex, of what the identity depends on: endpoint, id-scope,
+ * registration-id, attestation. Kept beside an identity to see that the configuration
+ * changed. The caller's. */
+char *dps_config_dup_identity_digest (DpsConfig *self);
+
+/* Effective values with their sources, as configuration text and as JSON object group →
+ * key → { value, source }. File contents are not in it. The caller's. */
+char *dps_config_to_text (DpsConfig *self);
+JsonNode *dps_config_to_json (DpsConfig *self);

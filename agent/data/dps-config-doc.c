@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-config-keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Build-time generator: writes the documents that come from the configuration table.
+ *
+ *   dps-config-doc example         the example file
+ *   dps-config-doc man TEMPLATE    TEMPLATE with @OPTIONS@ and @VERSION@ filled in
+ */
+
+#define EXAMPLE_WIDTH 78
+
+static gboolean
+belongs_to (DpsConfigId id, const DpsConfigGroup *group)
+{
+  return g_str_equal (dps_config_key (id)->group, group->name);
+}
+
+/* Wraps text at EXAMPLE_WIDTH as comment lines. */
+static void
+append_comment (GString *out, const char *text)
+{
+  g_auto (GStrv) words = g_strsplit (text, " ", -1);
+  gsize column = 0;
+
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      if (column > 0 && column + 1 + strlen (words[i]) > EXAMPLE_WIDTH)
+        {
+          g_string_append_c (out, '\n');
+          column = 0;
+        }
+      g_string_append (out, column == 0 ? "# " : " ");
+      g_string_append (out, words[i]);
+      column += strlen (words[i]) + (column == 0 ? 2 : 1);
+    }
+  g_string_append_c (out, '\n');
+}
+
+/* Keys are behind "#" without a space, so that they differ from what explains them. */
+static void
+append_example_key (GString *out, const DpsConfigKey *key)
+{
+  g_autofree char *values = dps_config_key_describe_values (key);
+  g_autofree char *form = g_strdup_printf ("Value: %s.", values);
+
+  g_string_append_c (out, '\n');
+  append_comment (out, key->text);
+  if (key->type != DPS_CONFIG_TYPE_STRING)
+    append_comment (out, form);
+  if (key->lacks != NULL)
+    {
+      g_autofree char *note =
+          g_strdup_printf ("Not yet: this version does not %s.", key->lacks);
+
+      append_comment (out, note);
+    }
+  g_string_append_printf (out,
+                          "#%s=%s\n",
+                          key->key,
+                          key->fallback != NULL ? key->fallback : "");
+}
+
+static void
+append_example (GString *out)
+{
+  gsize n;
+  const DpsConfigGroup *groups = dps_config_groups (&n);
+
+  append_comment (out,
+                  "Example configuration of dps-agent with every key and its default. Put"
+                  " what your site needs into a file of its own, say site.conf, in"
+                  " /etc/dps-agent/agent.conf.d; see dps-agent.conf(5).");
+  for (gsize i = 0; i < n; i++)
+    {
+      gboolean pattern = g_str_equal (groups[i].name, DPS_CONFIG_CONSUMER);
+
+      g_string_append_c (out, '\n');
+      append_comment (out, groups[i].text);
+      g_string_append_printf (out,
+                              "%s[%s%s]\n",
+                              pattern ? "#" : "",
+                              groups[i].name,
+                              pattern ? " NAME" : "");
+      for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
+        if (belongs_to (id, &groups[i]))
+          append_example_key (out, dps_config_key (id));
+    }
+}
+
+/* Text as roff: hyphens that are to be typed stay hyphens, no line begins with a request.
+ */
+static char *
+escape_roff (const char *text)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+
+  for (const char *p = text; *p != '\0'; p++)
+    switch (*p)
+      {
+      case '\\':
+        g_string_append (out, "\\e");
+        break;
+      case '-':
+        g_string_append (out, "\\-");
+        break;
+      case '.':
+      case '\'':
+        g_string_append_printf (out, p == text ? "\\&%c" : "%c", *p);
+        break;
+      default:
+        g_string_append_c (out, *p);
+      }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+static void
+append_man_key (GString *out, const DpsConfigKey *key)
+{
+  g_autofree char *values = dps_config_key_describe_values (key);
+  g_autofree char *name = escape_roff (key->key);
+  g_autofree char *text = escape_roff (key->text);
+  g_autofree char *form = escape_roff (values);
+
+  g_string_append_printf (out, ".TP\n.BR %s =\n%s\n", name, text);
+  if (key->type != DPS_CONFIG_TYPE_STRING)
+    g_string_append_printf (out, "Value: %s.\n", form);
+  if (key->fallback != NULL)
+    {
+      g_autofree char *fallback = escape_roff (key->fallback);
+
+      g_string_append_printf (out, "Default:\n.BR %s .\n", fallback);
+    }
+  if (key->lacks != NULL)
+    {
+      g_autofree char *lacks = escape_roff (key->lacks);
+
+      g_string_append_printf (out, ".I Not yet:\nthis version does not %s.\n", lacks);
+    }
+}
+
+static char *
+make_man_options (void)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+  gsize n;
+  const DpsConfigGroup *groups = dps_config_groups (&n);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autofree char *name = escape_roff (groups[i].name);
+      g_autofree char *text = escape_roff (groups[i].text);
+
+      g_string_append_printf (out,
+                              ".SS [%s%s]\n%s\n",
+                              name,
+                              g_str_equal (groups[i].name, DPS_CONFIG_CONSUMER) ? " NAME"
+                                                                                : "",
+                              text);
+      for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
+        if (belongs_to (id, &groups[i]))
+          append_man_key (out, dps_config_key (id));
+    }
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+static gboolean
+append_man (GString *out, const char *template, GError **error)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *options = make_man_options ();
+
+  if (!g_file_get_contents (template, &text, NULL, error))
+    return FALSE;
+  g_string_append (out, text);
+  if (g_string_replace (out, "@OPTIONS@\n", options, 0) != 1)
+    {
+      g_set_error (error,
+                   G_FILE_ERROR,
+                   G_FILE_ERROR_INVAL,
+                   "%s has not one line @OPTIONS@",
+                   template);
+      return FALSE;
+    }
+  g_string_replace (out, "@VERSION@", PACKAGE_VERSION, 0);
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (argc == 2 && g_str_equal (argv[1], "example"))
+    append_example (out);
+  else if (argc != 3 || !g_str_equal (argv[1], "man"))
+    {
+      fprintf (stderr, "usage: %s example | man TEMPLATE\n", argv[0]);
+      return 2;
+    }
+  else if (!append_man (out, argv[2], &error))
+    {
+      fprintf (stderr, "%s\n", error->message);
+      return 1;
+    }
+  return fputs (out->str, stdout) < 0 || fflush (stdout) != 0;
+}
