@@ -26,27 +26,15 @@ close_dir (DIR *dir)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DIR, close_dir)
 
 static gboolean
-is_null_device (const struct stat *st)
-{
-  return S_ISCHR (st->st_mode) && st->st_rdev == makedev (1, 3);
-}
-
-static gboolean
 is_drop_in_name (const char *name)
 {
   return name[0] != '.' && g_str_has_suffix (name, ".conf");
 }
 
-/* Notes name, unless a directory of higher rank has it: the path, or "" for a mask. */
+/* Notes name and its path, unless a directory of higher rank has it. */
 static gboolean
-note_drop_in (GHashTable *found,
-              int fd,
-              const char *dir,
-              const char *name,
-              GError **error)
+note_drop_in (GHashTable *found, const char *dir, const char *name, GError **error)
 {
-  struct stat st;
-
   if (g_hash_table_contains (found, name))
     return TRUE;
   if (!dps_name_check_text (name, FILE_NAME_MAX, "the name of a drop-in", error))
@@ -54,12 +42,7 @@ note_drop_in (GHashTable *found,
       g_prefix_error (error, "%s: ", dir);
       return FALSE;
     }
-  if (fstatat (fd, name, &st, 0) < 0)
-    return dps_set_errno (error, errno, "examining '%s/%s'", dir, name);
-  g_hash_table_insert (found,
-                       g_strdup (name),
-                       is_null_device (&st) ? g_strdup ("")
-                                            : g_build_filename (dir, name, NULL));
+  g_hash_table_insert (found, g_strdup (name), g_build_filename (dir, name, NULL));
   if (g_hash_table_size (found) <= DPS_CONFIG_DROP_INS_MAX)
     return TRUE;
   g_set_error (error,
@@ -95,7 +78,7 @@ scan_dir (GHashTable *found, const char *parent, GError **error)
   while ((item = readdir (dir)) != NULL)
     {
       if (is_drop_in_name (item->d_name) &&
-          !note_drop_in (found, dirfd (dir), path, item->d_name, error))
+          !note_drop_in (found, path, item->d_name, error))
         return FALSE;
       errno = 0;
     }
@@ -130,14 +113,24 @@ dps_config_list_files (const DpsConfigPaths *paths, GError **error)
   add_main_file (files, paths->config_dir);
   names = g_list_sort (g_hash_table_get_keys (found), (GCompareFunc) strcmp);
   for (const GList *name = names; name != NULL; name = name->next)
-    {
-      const char *path = g_hash_table_lookup (found, name->data);
-
-      if (*path != '\0')
-        g_ptr_array_add (files, g_strdup (path));
-    }
+    g_ptr_array_add (files, g_strdup (g_hash_table_lookup (found, name->data)));
   g_ptr_array_add (files, NULL);
   return (GStrv) g_ptr_array_steal (files, NULL);
+}
+
+/* A link to /dev/null, which stands for an empty file where root alone can set it. */
+static gboolean
+is_null_link (const char *path, gboolean *is_null, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname (path);
+  dps_autofd dir = dps_open_trusted_dir (parent, error);
+  struct stat st;
+
+  if (dir < 0)
+    return FALSE;
+  *is_null =
+      stat (path, &st) == 0 && S_ISCHR (st.st_mode) && st.st_rdev == makedev (1, 3);
+  return TRUE;
 }
 
 GBytes *
@@ -145,11 +138,12 @@ dps_config_read_source (const char *path, GError **error)
 {
   dps_autofd fd = -1;
   g_autofree char *data = g_malloc (DPS_CONFIG_FILE_MAX + 1);
-  struct stat st;
+  gboolean is_null;
   gsize size;
 
-  /* As root may do with agent.conf too. */
-  if (stat (path, &st) == 0 && is_null_device (&st))
+  if (!is_null_link (path, &is_null, error))
+    return NULL;
+  if (is_null)
     return g_bytes_new (NULL, 0);
   fd = dps_open_trusted (path, NOBODY_ELSE, (gid_t) -1, 0, error);
   if (fd < 0)

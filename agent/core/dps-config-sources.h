@@ -20,7 +20,7 @@ typedef struct
 /* The files that count, in the order they apply: <config_dir>/agent.conf where present,
  * then agent.conf.d/NAME.conf by NAME over all directories, each name from the first of
  * config_dir, run_dir, vendor_dir that has it; so an empty file hides the lower ones, and
- * so does a link to /dev/null, which is left out. Names that begin with a dot or do not
+ * so does a link to /dev/null. Names that begin with a dot or do not
  * end in .conf do not count. DPS_ERROR_ACCESS_DENIED for a directory that is not root's
  * alone to write. The caller's. */
 GStrv dps_config_list_files (const DpsConfigPaths *paths, GError **error);

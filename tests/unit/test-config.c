@@ -296,6 +296,40 @@ test_bad_inputs (Fixture *f, gconstpointer data)
     }
 }
 
+/* Each byte of a good file replaced, and the file cut there; the copy has no byte to
+ * spare, so that the sanitizer sees a read beyond it. */
+static void
+test_any_bytes (void)
+{
+  static const char good[] = "# c\n" P "endpoint = \xc3\xa4.b \n;\n" N "address=[::1]";
+  static const char bytes[] = {
+    0, '\n', '\r', ' ', '=', '[', ']', '#', '\\', '\xc3', 0x7f
+  };
+  guint n_refused = 0;
+
+  for (gsize at = 0; at < sizeof good - 1; at++)
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS (bytes); i++)
+      {
+        gboolean cut = i >= G_N_ELEMENTS (bytes);
+        gsize size = cut ? at + 1 : sizeof good - 1;
+        g_autofree char *data = g_memdup2 (good, size);
+        g_autoptr (GPtrArray) entries = NULL;
+        g_autoptr (GError) error = NULL;
+
+        data[at] = bytes[i % G_N_ELEMENTS (bytes)];
+        entries = dps_config_parse (data, size, "F", &error);
+        g_assert_cmpint (entries == NULL, ==, error != NULL);
+        if (entries != NULL)
+          continue;
+        n_refused++;
+        g_assert_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
+        g_assert_true (g_str_has_prefix (error->message, "F:"));
+        g_assert_true (g_utf8_validate (error->message, -1, NULL));
+        g_assert_null (strpbrk (error->message, "\r\n"));
+      }
+  g_assert_cmpuint (n_refused, >, 300);
+}
+
 static void
 test_limits (Fixture *f, gconstpointer data)
 {
@@ -612,6 +646,13 @@ test_main_file_trust (Fixture *f, gconstpointer data)
   assert_refused (f, DPS_ERROR_ACCESS_DENIED, "agent.conf");
   set_owner (f, "agent.conf", 0, 0);
   assert_splay (f, 1, "agent.conf");
+  /* Where others may write, a file may also be missing, or hidden. */
+  set_mode (f, "agent.conf.d", 0777);
+  assert_refused (f, DPS_ERROR_ACCESS_DENIED, "agent.conf.d");
+  set_mode (f, "agent.conf.d", 0755);
+  take_away (f, "agent.conf");
+  put_link (f, "/dev/null", "agent.conf");
+  assert_splay (f, 30, NULL);
   directory = make_dir (f, "agent.conf.d/dir.conf");
   assert_refused (f, DPS_ERROR_ACCESS_DENIED, "no regular file");
 }
@@ -930,7 +971,9 @@ test_credential (Fixture *f, gconstpointer data)
   set_owner (f, "credentials/device.key", 65534, 0);
   assert_no_secret (config, DPS_ERROR_ACCESS_DENIED, "'device.key'", "LoadCredential=");
   take_away (f, "credentials/device.key");
-  put_link (f, "/etc/hostname", "credentials/device.key");
+  put (f, "keys/elsewhere", "a2V5");
+  set_mode (f, "keys/elsewhere", 0400);
+  put_link (f, "../keys/elsewhere", "credentials/device.key");
   g_assert_null (dps_config_read_secret (config, DPS_CONFIG_KEY_FILE, NULL));
 
   f->paths.credentials_dir = NULL;
@@ -1237,6 +1280,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dps_secret_init ();
   ADD ("bad-inputs-name-file-line-group-and-key", test_bad_inputs);
+  g_test_add_func ("/config/parser/survives-any-bytes", test_any_bytes);
   ADD ("limits", test_limits);
   ADD ("too-many-drop-ins", test_too_many_drop_ins);
   ADD ("refuses-what-it-would-ignore", test_not_supported);
