@@ -14,6 +14,7 @@ typedef struct
   gsize size;
   gsize at;
   guint depth;
+  gboolean rooted; /* the outermost value has begun */
   gboolean is_object[DPS_JSON_MAX_DEPTH];
   GHashTable *names[DPS_JSON_MAX_DEPTH];
 } Scan;
@@ -89,6 +90,9 @@ note_name (Scan *scan, const char *text, gsize length, GError **error)
 static gboolean
 open_level (Scan *scan, gboolean object, GError **error)
 {
+  if (scan->depth == 0 && scan->rooted)
+    return reject (scan, "something follows the end", error);
+  scan->rooted = TRUE;
   if (scan->depth == DPS_JSON_MAX_DEPTH)
     return reject (scan, "nested deeper than 8 levels", error);
   scan->is_object[scan->depth] = object;
@@ -127,6 +131,9 @@ scan_token (Scan *scan, GError **error)
     case '}':
     case ']':
       return close_level (scan, c == '}', error);
+    /* json-glib knows strings in single quotes; taking no note of one would hide what
+     * stands between two of them from this pass. */
+    case '\'':
     case '/':
     case '\0':
       return reject (scan, "a character that JSON does not have", error);
