@@ -9,8 +9,10 @@
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SITE "agent.conf.d/site.conf"
@@ -574,7 +576,6 @@ test_names_that_do_not_count (Fixture *f, gconstpointer data)
 {
   static const char *const names[] = { ".site.conf", "site.conf~", "site.conf.dpkg-dist",
                                        "README",     "site",       "conf" };
-  g_autoptr (DpsConfig) config = NULL;
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -942,6 +943,64 @@ test_key_file (Fixture *f, gconstpointer data)
   assert_secret (config, big);
 }
 
+#define AGENT 65534
+
+/* As the daemon, which is not root: 0 = read, else 1 + the error's code. */
+static int
+read_as_agent (Fixture *f)
+{
+  pid_t child = fork ();
+  int status;
+
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsConfig) config = NULL;
+      g_autoptr (DpsSecret) secret = NULL;
+
+      if (setgroups (0, NULL) < 0 || setgid (AGENT) < 0 || setuid (AGENT) < 0)
+        _exit (99);
+      config = dps_config_load (&f->paths, &error);
+      if (config != NULL)
+        secret = dps_config_read_secret (config, DPS_CONFIG_KEY_FILE, &error);
+      _exit (secret != NULL ? 0 : error->domain == DPS_ERROR ? 1 + error->code : 98);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+static void
+test_key_file_as_agent (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    uid_t uid;
+    gid_t gid;
+    mode_t mode;
+    gboolean readable;
+  } rows[] = {
+    { AGENT, AGENT, 0600, TRUE },  { AGENT, 0, 0600, TRUE },
+    { 0, AGENT, 0640, TRUE },      { 0, 0, 0600, FALSE },
+    { AGENT, AGENT, 0660, FALSE }, { AGENT, AGENT, 0604, FALSE },
+    { AGENT, 1, 0640, FALSE },     { 1, AGENT, 0640, FALSE },
+  };
+  g_autofree char *path = path_of (f, "keys/device.key");
+
+  g_object_unref (load_with_key (f, path));
+  put (f, "keys/device.key", "a2V5");
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      set_owner (f, "keys/device.key", rows[i].uid, rows[i].gid);
+      set_mode (f, "keys/device.key", rows[i].mode);
+      g_test_message ("%u:%u %04o", rows[i].uid, rows[i].gid, rows[i].mode);
+      g_assert_cmpint (read_as_agent (f),
+                       ==,
+                       rows[i].readable ? 0 : 1 + DPS_ERROR_ACCESS_DENIED);
+    }
+}
+
 static void
 test_key_file_not_set (Fixture *f, gconstpointer data)
 {
@@ -1302,6 +1361,7 @@ main (int argc, char **argv)
   ADD ("check/usual-values", test_usual_values_pass);
   ADD ("check/warnings", test_warnings);
   ADD ("secret/key-file", test_key_file);
+  ADD ("secret/key-file-as-agent", test_key_file_as_agent);
   ADD ("secret/not-set", test_key_file_not_set);
   ADD ("secret/credential", test_credential);
   ADD ("payload-file", test_payload_file);
