@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-keeper.h"
+#include "common/dps-error.h"
+
+struct _DpsKeeper
+{
+  GObject parent;
+  DpsStore *store;
+  DpsVault *vault;
+  gboolean busy;
+};
+
+G_DEFINE_FINAL_TYPE (DpsKeeper, dps_keeper, G_TYPE_OBJECT)
+
+static void
+dps_keeper_finalize (GObject *object)
+{
+  DpsKeeper *self = DPS_KEEPER (object);
+
+  g_clear_object (&self->store);
+  g_clear_pointer (&self->vault, dps_vault_free);
+  G_OBJECT_CLASS (dps_keeper_parent_class)->finalize (object);
+}
+
+static void
+dps_keeper_class_init (DpsKeeperClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = dps_keeper_finalize;
+}
+
+static void
+dps_keeper_init (DpsKeeper *self)
+{
+  self->vault = dps_vault_new ();
+}
+
+DpsKeeper *
+dps_keeper_new (DpsStore *store)
+{
+  DpsKeeper *self = g_object_new (DPS_TYPE_KEEPER, NULL);
+
+  self->store = g_object_ref (store);
+  return self;
+}
+
+gboolean
+dps_keeper_load (DpsKeeper *self, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  g_autoptr (DpsSecret) bytes = dps_store_load (self->store, NULL, NULL, &local_error);
+  DpsVault *vault;
+
+  if (bytes == NULL)
+    {
+      if (g_error_matches (local_error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  vault = dps_vault_unpack (bytes, error);
+  if (vault == NULL)
+    return FALSE;
+  dps_vault_free (self->vault);
+  self->vault = vault;
+  return TRUE;
+}
+
+DpsIdentity *
+dps_keeper_get_identity (DpsKeeper *self)
+{
+  return self->vault->identity;
+}
+
+DpsSecret *
+dps_keeper_get_imported_key (DpsKeeper *self)
+{
+  return self->vault->imported_key;
+}
+
+const char *
+dps_keeper_get_protection (DpsKeeper *self)
+{
+  if (self->vault->identity == NULL && self->vault->imported_key == NULL)
+    return "none";
+  return dps_store_get_protection (self->store);
+}
+
+gboolean
+dps_keeper_is_busy (DpsKeeper *self)
+{
+  return self->busy;
+}
+
+static void
+commit_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  DpsKeeper *self = source;
+  g_autoptr (DpsSecret) bytes = NULL;
+  GError *error = NULL;
+
+  bytes = dps_vault_pack (data, &error);
+  if (bytes != NULL && dps_store_commit (self->store, bytes, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+reset_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  DpsKeeper *self = source;
+  GError *error = NULL;
+
+  if (dps_store_reset (self->store, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+/* Takes vault, which is in force once work has succeeded. */
+static void
+change (DpsKeeper *self,
+        DpsVault *vault,
+        GTaskThreadFunc work,
+        GAsyncReadyCallback callback,
+        gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
+
+  g_task_set_task_data (task, vault, (GDestroyNotify) dps_vault_free);
+  if (self->busy)
+    {
+      g_task_return_new_error (task,
+                               DPS_ERROR,
+                               DPS_ERROR_BUSY,
+                               "the store is being written; try again");
+      return;
+    }
+  self->busy = TRUE;
+  g_task_set_source_tag (task, change);
+  g_task_run_in_thread (task, work);
+}
+
+void
+dps_keeper_put_identity_async (DpsKeeper *self,
+                               DpsIdentity *identity,
+                               GAsyncReadyCallback callback,
+                               gpointer data)
+{
+  DpsVault *vault = dps_vault_copy (self->vault);
+
+  g_clear_pointer (&vault->identity, dps_identity_unref);
+  vault->identity = dps_identity_ref (identity);
+  change (self, vault, commit_in_thread, callback, data);
+}
+
+void
+dps_keeper_put_imported_key_async (DpsKeeper *self,
+                                   DpsSecret *key,
+                                   GAsyncReadyCallback callback,
+                                   gpointer data)
+{
+  DpsVault *vault = dps_vault_copy (self->vault);
+
+  g_clear_pointer (&vault->imported_key, dps_secret_unref);
+  vault->imported_key = dps_secret_ref (key);
+  change (self, vault, commit_in_thread, callback, data);
+}
+
+void
+dps_keeper_reset_async (DpsKeeper *self, GAsyncReadyCallback callback, gpointer data)
+{
+  change (self, dps_vault_new (), reset_in_thread, callback, data);
+}
+
+gboolean
+dps_keeper_finish (DpsKeeper *self, GAsyncResult *result, GError **error)
+{
+  GTask *task = G_TASK (result);
+
+  /* Without the tag the change was refused and nothing began. */
+  if (g_task_get_source_tag (task) == change)
+    self->busy = FALSE;
+  if (!g_task_propagate_boolean (task, error))
+    return FALSE;
+  dps_vault_free (self->vault);
+  self->vault = dps_vault_copy (g_task_get_task_data (task));
+  return TRUE;
+}

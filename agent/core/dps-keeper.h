@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-vault.h"
+#include "store/dps-store.h"
+
+#include <gio/gio.h>
+
+/* DpsKeeper: the vault in force and the store it lives in. A change is on disk before it
+ * is in force, and there is one at a time: while one is under way further ones are
+ * DPS_ERROR_BUSY. Main thread; the store works in a worker. */
+#define DPS_TYPE_KEEPER (dps_keeper_get_type ())
+G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
+
+/* References store. */
+DpsKeeper *dps_keeper_new (DpsStore *store);
+
+/* Reads the store; blocks, for use at start. An empty store is an empty vault and TRUE.
+ * On an error the vault is empty too. */
+gboolean dps_keeper_load (DpsKeeper *self, GError **error);
+
+/* Borrowed until the next main loop iteration; each may be NULL. */
+DpsIdentity *dps_keeper_get_identity (DpsKeeper *self);
+DpsSecret *dps_keeper_get_imported_key (DpsKeeper *self);
+
+/* "host", or "none" while nothing is stored; static. */
+const char *dps_keeper_get_protection (DpsKeeper *self);
+
+gboolean dps_keeper_is_busy (DpsKeeper *self);
+
+/* Replaces identity or imported key and keeps the other. Finish with dps_keeper_finish().
+ */
+void dps_keeper_put_identity_async (DpsKeeper *self,
+                                    DpsIdentity *identity,
+                                    GAsyncReadyCallback callback,
+                                    gpointer data);
+void dps_keeper_put_imported_key_async (DpsKeeper *self,
+                                        DpsSecret *key,
+                                        GAsyncReadyCallback callback,
+                                        gpointer data);
+void dps_keeper_reset_async (DpsKeeper *self,
+                             GAsyncReadyCallback callback,
+                             gpointer data);
+gboolean dps_keeper_finish (DpsKeeper *self, GAsyncResult *result, GError **error);

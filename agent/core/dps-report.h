@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib-object.h>
+
+#include "core/dps-state.h"
+#include "net/dps-failure.h"
+
+/* DpsReport: what the agent tells the world about itself. Its GObject properties bear the
+ * names and types of the D-Bus properties of org.dpsagent.Agent1 (in GLib's spelling:
+ * "assigned-hub"), so that agent/bus only has to bind them. All times are µs since the
+ * epoch. Main thread only. */
+#define DPS_TYPE_REPORT (dps_report_get_type ())
+G_DECLARE_FINAL_TYPE (DpsReport, dps_report, DPS, REPORT, GObject)
+
+DpsReport *dps_report_new (void);
+
+/* NULL-terminated names of all properties; static. */
+const char *const *dps_report_properties (void);
+
+DpsState dps_report_get_state (DpsReport *self);
+
+/* The one place where the state changes: checks the table of moves, logs, sets "state",
+ * "since", "reason" and "next-attempt" (0 = none). reason may be NULL. A move that the
+ * table does not have is a programming error and is refused. */
+void dps_report_move (DpsReport *self,
+                      DpsState state,
+                      const DpsFailure *reason,
+                      guint64 next_attempt);
+
+/* Replaces the reason beside an unchanged state; NULL clears it. */
+void dps_report_explain (DpsReport *self, const DpsFailure *reason);
+
+/* Sets a property by name; a value that did not change announces nothing. */
+void dps_report_set_string (DpsReport *self, const char *property, const char *value);
+void dps_report_set_boolean (DpsReport *self, const char *property, gboolean value);

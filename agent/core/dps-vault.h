@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "common/dps-secret.h"
+
+/* DpsVault: what one generation of the store holds, and its form in bytes. The store
+ * itself sees only the bytes.
+ *
+ * Form: the six bytes "vault1", then fields in ascending order of tag, each of u16 tag,
+ * u32 length and the bytes (big-endian). Texts are UTF-8 without NUL. A tag that this
+ * version does not know, given twice or out of order, or a length beyond the end, is
+ * refused. */
+
+/* How the device signs toward its hub (design §6, "Who signs"). */
+typedef enum
+{
+  DPS_SHAPE_KEY = 1,        /* symmetric bytes; the agent signs */
+  DPS_SHAPE_PLUGIN = 2,     /* an opaque blob; a plugin child signs */
+  DPS_SHAPE_CERTIFICATE = 3 /* chain and key */
+} DpsShape;
+
+typedef struct
+{
+  gatomicrefcount refs;
+  char *hub;             /* assigned hub, host name */
+  char *device_id;       /* device id there */
+  char *registration_id; /* what it was registered as */
+  char *attestation;     /* the plugin */
+  char *config_digest;   /* of the configuration it was made with */
+  char *payload;         /* JSON text of the custom allocation, or NULL */
+  DpsShape shape;
+  DpsSecret *key;      /* shape key */
+  gboolean verified;   /* the hub accepted it */
+  guint64 assigned_at; /* µs since the epoch */
+} DpsIdentity;
+
+DpsIdentity *dps_identity_new (void);
+DpsIdentity *dps_identity_ref (DpsIdentity *self);
+void dps_identity_unref (DpsIdentity *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsIdentity, dps_identity_unref)
+
+typedef struct
+{
+  DpsSecret *imported_key; /* base64 text as imported, or NULL */
+  DpsIdentity *identity;   /* or NULL */
+} DpsVault;
+
+DpsVault *dps_vault_new (void);
+void dps_vault_free (DpsVault *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsVault, dps_vault_free)
+
+/* Shares the parts of self, which are never changed in place. */
+DpsVault *dps_vault_copy (const DpsVault *self);
+
+/* The bytes for the store; NULL and DPS_ERROR_LIMITS_EXCEEDED where they are too many. */
+DpsSecret *dps_vault_pack (const DpsVault *self, GError **error);
+
+/* DPS_ERROR_FAILED where bytes are not a vault. */
+DpsVault *dps_vault_unpack (const DpsSecret *bytes, GError **error);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-vault.h"
+#include "common/dps-error.h"
+
+#include <string.h>
+
+static DpsVault *
+full_vault (void)
+{
+  DpsVault *vault = dps_vault_new ();
+  DpsIdentity *identity = vault->identity = dps_identity_new ();
+
+  vault->imported_key = dps_secret_new ("QUJD", 4);
+  identity->hub = g_strdup ("myhub.azure-devices.net");
+  identity->device_id = g_strdup ("dev-01");
+  identity->registration_id = g_strdup ("reg-01");
+  identity->attestation = g_strdup ("symmetric-key");
+  identity->config_digest = g_strdup ("digest");
+  identity->payload = g_strdup ("{\"a\":1}");
+  identity->shape = DPS_SHAPE_KEY;
+  identity->key = dps_secret_new ("0123456789abcdef", 16);
+  identity->verified = TRUE;
+  identity->assigned_at = 1234567890;
+  return vault;
+}
+
+static void
+test_round_trip (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsVault) vault = full_vault ();
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (vault, &error);
+  g_autoptr (DpsVault) back = NULL;
+  DpsIdentity *a = vault->identity, *b;
+
+  g_assert_no_error (error);
+  back = dps_vault_unpack (bytes, &error);
+  g_assert_no_error (error);
+  b = back->identity;
+  g_assert_true (dps_secret_equal (vault->imported_key, back->imported_key));
+  g_assert_cmpstr (a->hub, ==, b->hub);
+  g_assert_cmpstr (a->device_id, ==, b->device_id);
+  g_assert_cmpstr (a->registration_id, ==, b->registration_id);
+  g_assert_cmpstr (a->attestation, ==, b->attestation);
+  g_assert_cmpstr (a->config_digest, ==, b->config_digest);
+  g_assert_cmpstr (a->payload, ==, b->payload);
+  g_assert_cmpint (a->shape, ==, b->shape);
+  g_assert_true (dps_secret_equal (a->key, b->key));
+  g_assert_true (b->verified);
+  g_assert_cmpuint (a->assigned_at, ==, b->assigned_at);
+}
+
+static void
+test_parts (void)
+{
+  g_autoptr (DpsVault) empty = dps_vault_new ();
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (empty, NULL);
+  g_autoptr (DpsVault) back = dps_vault_unpack (bytes, NULL);
+
+  g_assert_nonnull (back);
+  g_assert_null (back->identity);
+  g_assert_null (back->imported_key);
+  empty->imported_key = dps_secret_new ("x", 1);
+  g_clear_pointer (&bytes, dps_secret_unref);
+  g_clear_pointer (&back, dps_vault_free);
+  bytes = dps_vault_pack (empty, NULL);
+  back = dps_vault_unpack (bytes, NULL);
+  g_assert_nonnull (back->imported_key);
+  g_assert_null (back->identity);
+}
+
+static void
+test_every_cut_is_refused (void)
+{
+  g_autoptr (DpsVault) vault = full_vault ();
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (vault, NULL);
+  guint refused = 0;
+
+  for (gsize size = 0; size < dps_secret_size (bytes); size++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsSecret) cut = dps_secret_new (dps_secret_data (bytes), size);
+      g_autoptr (DpsVault) back = dps_vault_unpack (cut, &error);
+
+      /* at the end of a field the rest may be missing, but never a part of an identity */
+      if (back == NULL)
+        refused++;
+      else if (back->identity != NULL)
+        g_assert_nonnull (back->identity->key);
+      g_assert_cmpint (back == NULL, ==, error != NULL);
+    }
+  g_assert_cmpuint (refused, >, dps_secret_size (bytes) - 10);
+}
+
+static void
+test_refuses (void)
+{
+  static const struct
+  {
+    const char *bytes;
+    gsize size;
+  } table[] = {
+    { "", 0 },
+    { "vault2", 6 },
+    { "vault1\0\x63\0\0\0\0", 12 },                     /* unknown tag */
+    { "vault1\0\x01\0\0\0\x01x\0\x01\0\0\0\x01x", 20 }, /* twice */
+    { "vault1\0\x01\xff\xff\xff\xff", 12 },             /* beyond the end */
+    { "vault1\0\x0b\0\0\0\x01x\0\x0a\0\0\0\x01x", 20 }, /* out of order */
+    { "vault1\0\x0a\0\0\0\x01\xff", 13 },               /* not UTF-8 */
+    { "vault1\0\x10\0\0\0\x01\x01", 13 },               /* short number */
+    { "vault1\0\x10\0\0\0\x08\0\0\0\0\0\0\0\x09", 20 }, /* unknown shape */
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsSecret) bytes = dps_secret_new (table[i].bytes, table[i].size);
+      DpsVault *vault = dps_vault_unpack (bytes, &error);
+
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
+      g_assert_null (vault);
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+    }
+}
+
+static void
+test_too_large (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsVault) vault = full_vault ();
+  DpsSecret *bytes;
+
+  g_free (vault->identity->payload);
+  vault->identity->payload = g_strnfill (49 * 1024, 'x');
+  bytes = dps_vault_pack (vault, &error);
+  g_assert_null (bytes);
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  dps_secret_init ();
+  g_test_add_func ("/vault/round-trip", test_round_trip);
+  g_test_add_func ("/vault/parts-are-optional", test_parts);
+  g_test_add_func ("/vault/refuses-every-cut", test_every_cut_is_refused);
+  g_test_add_func ("/vault/refuses-what-it-does-not-know", test_refuses);
+  g_test_add_func ("/vault/refuses-what-is-too-large", test_too_large);
+  return g_test_run ();
+}
