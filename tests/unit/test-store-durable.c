@@ -20,6 +20,7 @@ typedef struct
   gboolean no_link_at_all;
   gboolean no_fsync;
   gboolean no_rename;
+  int no_fsync_of; /* a descriptor, 0 = none */
   gboolean succeeds;
 } Fault;
 
@@ -54,6 +55,12 @@ install (const Fault *fault)
     failed |= seccomp_rule_add (filter, SCMP_ACT_ERRNO (EPERM), SCMP_SYS (linkat), 0);
   if (fault->no_fsync)
     failed |= seccomp_rule_add (filter, SCMP_ACT_ERRNO (EIO), SCMP_SYS (fsync), 0);
+  if (fault->no_fsync_of > 0)
+    failed |= seccomp_rule_add (filter,
+                                SCMP_ACT_ERRNO (EIO),
+                                SCMP_SYS (fsync),
+                                1,
+                                SCMP_A0 (SCMP_CMP_EQ, (scmp_datum_t) fault->no_fsync_of));
   if (fault->no_rename)
     failed |= seccomp_rule_add (filter, SCMP_ACT_ERRNO (EIO), SCMP_SYS (renameat), 0);
   failed |= seccomp_load (filter);
@@ -174,6 +181,24 @@ test_reset (StoreFixture *f, gconstpointer data)
   store_fixture_assert_load_fails (f, DPS_ERROR_NOT_PROVISIONED, f->path);
 }
 
+static gboolean
+create_one (StoreFixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  return dps_durable_create (f->dir_fd, "file", "new", 3, &error);
+}
+
+/* Linked, but perhaps not on the disk: taken away again, since an error was reported. */
+static void
+test_create_unsynced (StoreFixture *f, gconstpointer data)
+{
+  Fault fault = { .no_fsync_of = f->dir_fd };
+
+  g_assert_cmpint (run_with (&fault, create_one, f), ==, 1);
+  store_fixture_assert_names (f, ".", "lock");
+}
+
 static void
 test_create_never_overwrites (StoreFixture *f, gconstpointer data)
 {
@@ -221,6 +246,7 @@ main (int argc, char **argv)
       add ("/store/durable/intent", &faults[i], test_intent);
     }
   add ("/store/durable/reset/no-fsync", NULL, test_reset);
+  add ("/store/durable/create-unsynced", NULL, test_create_unsynced);
   add ("/store/durable/create-never-overwrites", NULL, test_create_never_overwrites);
   return g_test_run ();
 }

@@ -46,7 +46,7 @@ store_fixture_set_up (StoreFixture *f, gconstpointer data)
       dps_secret_init ();
       g_once_init_leave (&once, 1);
     }
-  f->path = g_strdup ("/run/dps-test.XXXXXX");
+  f->path = g_strdup ("/run/dps-test.store.XXXXXX");
   g_assert_nonnull (g_mkdtemp (f->path));
   f->dir_fd = open (f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   g_assert_cmpint (f->dir_fd, >=, 0);

@@ -16,6 +16,9 @@ struct _TestSealer
 {
   GObject parent_instance;
   gint fails_with; /* a DpsError, -1 = works */
+  guint calls;
+  guint garbled_call;  /* the call of unseal that gives another T, 0 = none */
+  const char *planted; /* a file that appears at the first call, NULL = none */
 };
 
 static void test_sealer_iface_init (DpsSealerInterface *iface);
@@ -59,11 +62,14 @@ test_sealer_unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **
       g_set_error (error, DPS_ERROR, self->fails_with, "the TPM went away");
       return NULL;
     }
+  self->calls++;
+  if (self->planted != NULL && self->calls == 1)
+    dps_durable_create (dir_fd, self->planted, "foreign", 7, NULL);
   share = dps_host_share_load (dir_fd, error);
   if (share == NULL || protection == DPS_PROTECTION_HOST)
     return g_steal_pointer (&share);
   ikm = dps_secret_new_empty (64);
-  memset (dps_secret_edit (ikm), 't', 32);
+  memset (dps_secret_edit (ikm), self->calls == self->garbled_call ? 'g' : 't', 32);
   memcpy (dps_secret_edit (ikm) + 32, dps_secret_data (share), 32);
   return ikm;
 }
@@ -168,6 +174,42 @@ test_failure_moves_nothing (StoreFixture *f, gconstpointer data)
   g_assert_cmpuint (store_fixture_take_warnings (), ==, 0);
 }
 
+/* A generation that does not come back as it was written is taken away again. */
+static void
+test_read_back (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host =
+      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  TestSealer *sealer = TEST_SEALER (f->sealer);
+
+  store_fixture_commit (f, "kept");
+  sealer->calls = 0;
+  sealer->garbled_call = 3; /* after those that survey and seal */
+  store_fixture_assert_commit_fails (f, DPS_ERROR_FAILED);
+  g_assert_cmpuint (sealer->calls, ==, 3);
+  store_fixture_assert_names (f, ".", "gen-00000001 host.share lock seal.v1");
+  store_fixture_assert_load (f, "kept", 1, TRUE);
+}
+
+/* A number that is taken at the last moment is left to who took it. */
+static void
+test_taken_number (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host =
+      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  g_autoptr (GBytes) foreign = NULL;
+
+  TEST_SEALER (f->sealer)->planted = "gen-00000001";
+  store_fixture_commit (f, "next");
+  foreign = store_fixture_read (f, "gen-00000001");
+  g_assert_cmpmem (g_bytes_get_data (foreign, NULL),
+                   g_bytes_get_size (foreign),
+                   "foreign",
+                   7);
+  store_fixture_assert_load (f, "next", 2, TRUE);
+  store_fixture_assert_names (f, "quarantine", "gen-00000001");
+}
+
 static void
 add (const char *path, void (*test) (StoreFixture *, gconstpointer))
 {
@@ -186,5 +228,7 @@ main (int argc, char **argv)
   add ("/store/sealer/rises", test_rises);
   add ("/store/sealer/never-falls", test_never_falls);
   add ("/store/sealer/failure-moves-nothing", test_failure_moves_nothing);
+  add ("/store/sealer/read-back", test_read_back);
+  add ("/store/sealer/taken-number", test_taken_number);
   return g_test_run ();
 }

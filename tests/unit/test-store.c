@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "common/dps-io.h"
+#include "store/dps-host-share.h"
 #include "test-store-fixture.h"
 
 #include <errno.h>
@@ -283,6 +284,33 @@ test_share_missing (StoreFixture *f, gconstpointer data)
 }
 
 static void
+test_share_never_made_anew (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) before = NULL;
+  g_autoptr (GBytes) after = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (dps_host_share_ensure (f->dir_fd, TRUE, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+  store_fixture_assert_names (f, ".", "lock");
+  g_clear_error (&error);
+
+  g_assert_true (dps_host_share_ensure (f->dir_fd, FALSE, &error));
+  before = store_fixture_read (f, SHARE);
+  g_assert_true (dps_host_share_ensure (f->dir_fd, FALSE, &error));
+  g_assert_true (dps_host_share_ensure (f->dir_fd, TRUE, &error));
+  after = store_fixture_read (f, SHARE);
+  g_assert_true (g_bytes_equal (before, after));
+
+  /* One generation that is unreadable and cannot be moved away still counts. */
+  store_fixture_write (f, "quarantine", "in the way", 10);
+  store_fixture_write (f, "gen-00000001", "bad", 3);
+  g_assert_cmpint (unlinkat (f->dir_fd, SHARE, 0), ==, 0);
+  store_fixture_assert_commit_fails (f, DPS_ERROR_FAILED);
+  store_fixture_assert_names (f, ".", "gen-00000001 lock quarantine");
+}
+
+static void
 test_reset (StoreFixture *f, gconstpointer data)
 {
   g_autoptr (GBytes) before = NULL;
@@ -437,6 +465,7 @@ main (int argc, char **argv)
   ADD ("load/ignores-strays", test_ignores_strays);
   ADD ("share/is-kept", test_share_is_kept);
   ADD ("share/missing", test_share_missing);
+  ADD ("share/never-made-anew", test_share_never_made_anew);
   ADD ("reset/forgets", test_reset);
   ADD ("reset/without-share", test_reset_without_share);
   ADD ("intent/round-trip", test_intent);
