@@ -14,8 +14,10 @@
  * is not taken for the outcome. */
 #define SETTLE_MS 5000
 
-/* An agent that keeps going away is not called back more often than this. */
+/* An agent that keeps going away is not called back more often than this, and not forever
+ * where it dies over every question. */
 #define REREAD_MS 1000
+#define LOST_MAX 5
 
 typedef struct
 {
@@ -31,6 +33,7 @@ typedef struct
   gboolean timed_out;
   gboolean current; /* what the proxy holds is what the agent said last */
   gint64 read_at;   /* monotonic time of the last full read */
+  guint lost;       /* reads in a row during which the agent went away */
   guint timeout_id;
   guint settle_id;
   guint tick_id;
@@ -141,6 +144,18 @@ give_up (Follower *self, GError *error)
   g_main_loop_quit (self->loop);
 }
 
+static gboolean on_reread (gpointer data);
+
+static void
+schedule_reread (Follower *self)
+{
+  gint64 wait = REREAD_MS - (g_get_monotonic_time () - self->read_at) / 1000;
+
+  self->current = FALSE;
+  if (self->reread_id == 0)
+    self->reread_id = g_timeout_add ((guint) CLAMP (wait, 0, REREAD_MS), on_reread, self);
+}
+
 static void
 on_read (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -154,11 +169,20 @@ on_read (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   self = data;
+  /* This is how the bus says that the one asked has left. */
+  if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) &&
+      ++self->lost < LOST_MAX)
+    {
+      g_error_free (error);
+      schedule_reread (self);
+      return;
+    }
   if (!done)
     {
       give_up (self, error);
       return;
     }
+  self->lost = 0;
   self->current = TRUE;
   look (self);
 }
@@ -179,14 +203,10 @@ on_reread (gpointer data)
 static void
 on_owner (GObject *object, GParamSpec *pspec, gpointer data)
 {
-  Follower *self = data;
   g_autofree char *owner = g_dbus_proxy_get_name_owner (G_DBUS_PROXY (object));
-  gint64 wait = REREAD_MS - (g_get_monotonic_time () - self->read_at) / 1000;
 
-  if (owner != NULL || self->reread_id != 0)
-    return;
-  self->current = FALSE;
-  self->reread_id = g_timeout_add ((guint) CLAMP (wait, 0, REREAD_MS), on_reread, self);
+  if (owner == NULL)
+    schedule_reread (data);
 }
 
 static void
@@ -243,8 +263,12 @@ run_loop (Follower *self)
         g_timeout_add ((guint) self->how->timeout * 1000, on_timeout, self);
   if (self->how->asked)
     self->settle_id = g_timeout_add (SETTLE_MS, on_settled, self);
+  /* The caller has just read the state; after Provision that is history. */
+  self->current = !self->how->asked;
+  look (self);
   on_reread (self);
-  g_main_loop_run (self->loop);
+  if (self->verdict == DPS_CTL_VERDICT_GOES_ON)
+    g_main_loop_run (self->loop);
   g_signal_handlers_disconnect_by_data (self->agent, self);
   g_signal_handlers_disconnect_by_data (connection, self);
   g_cancellable_cancel (self->cancellable);
@@ -263,6 +287,25 @@ clear (Follower *self)
   g_clear_pointer (&self->loop, g_main_loop_unref);
 }
 
+/* A state that works may have its reason too (dbus/, Reason). */
+static void
+tell_note (Follower *self)
+{
+  g_autofree char *note = NULL;
+  g_autofree char *shown = NULL;
+  const char *code;
+  const char *text;
+  const char *remedy;
+
+  dps_ctl_view_reason (self->agent, &code, &text, &remedy);
+  if (*code == '\0' && *text == '\0')
+    return;
+  note =
+      g_strjoin (" ", code, text, *remedy != '\0' ? "- what to do:" : "", remedy, NULL);
+  shown = dps_ctl_escape (g_strstrip (note));
+  printf ("note: %s\n", shown);
+}
+
 static DpsCtlExit
 tell_provisioned (Follower *self)
 {
@@ -279,6 +322,7 @@ tell_provisioned (Follower *self)
   device = dps_ctl_escape (id != NULL ? id : "");
   hub = dps_ctl_escape (host != NULL ? host : "");
   printf ("this host is device '%s' of %s\n", device, hub);
+  tell_note (self);
   return DPS_CTL_EXIT_OK;
 }
 

@@ -484,9 +484,10 @@ test_wait_already (Fixture *f, gconstpointer data)
 {
   gint64 begin = g_get_monotonic_time ();
 
-  stand_in_enter (f->agent, "provisioned");
+  stand_in_enter (f->agent, "provisioned|DPS-E505|not verified|open port 443");
   run (f, "provision", "--wait", NULL);
   assert_exit (f, 0);
+  assert_contains (f->out, "\nnote: DPS-E505 not verified - what to do: open port 443\n");
   g_assert_cmpint (g_get_monotonic_time () - begin, <, 4 * G_USEC_PER_SEC);
 }
 
@@ -510,6 +511,18 @@ test_wait_timeout (Fixture *f, gconstpointer data)
   assert_contains (f->err, "not provisioned within 1 s (backing-off: DPS-E301 no route");
   /* The countdown alone is no news where nobody watches. */
   g_assert_null (strchr (strchr (f->out, '\n') + 1, '\n'));
+}
+
+/* No time to wait is time enough to look. */
+static void
+test_wait_once (Fixture *f, gconstpointer data)
+{
+  run (f, "wait", "--timeout", "0", NULL);
+  assert_exit (f, 5);
+  assert_contains (f->err, "(idle)");
+  stand_in_enter (f->agent, "provisioned");
+  run (f, "wait", "--timeout", "0", NULL);
+  assert_exit (f, 0);
 }
 
 static void
@@ -952,6 +965,7 @@ add_tests (void)
   add ("/cli/provision/wait-ends-at-once-when-provisioned", test_wait_already);
   add ("/cli/provision/wait-ends-cancelled", test_wait_cancelled);
   add ("/cli/wait/times-out", test_wait_timeout);
+  add ("/cli/wait/zero-looks-once", test_wait_once);
   add ("/cli/wait/unconfigured", test_wait_unconfigured);
   g_test_add ("/cli/wait/calls-the-agent-back",
               Fixture,
