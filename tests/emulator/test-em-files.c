@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "em-enrolments.h"
+#include "em-json.h"
 #include "em-scenario.h"
 
 #include <string.h>
@@ -142,6 +143,21 @@ test_bad_enrolments (Fixture *f, gconstpointer data)
 }
 
 static void
+test_depth (void)
+{
+  for (guint depth = EM_JSON_DEPTH_MAX; depth <= EM_JSON_DEPTH_MAX + 1; depth++)
+    {
+      g_autofree char *open = g_strnfill (depth, '[');
+      g_autofree char *close = g_strnfill (depth, ']');
+      /* Brackets in a string are no nesting, and an escaped quote does not end it. */
+      g_autofree char *text = g_strconcat (open, "\"\\\"[[[[\"", close, NULL);
+      g_autoptr (JsonNode) node = em_json_parse (text, strlen (text), NULL);
+
+      g_assert_true ((node != NULL) == (depth <= EM_JSON_DEPTH_MAX));
+    }
+}
+
+static void
 test_bad_scenarios (Fixture *f, gconstpointer data)
 {
   static const struct
@@ -271,6 +287,7 @@ main (int argc, char **argv)
   add ("/scenario/load/names-what-is-wrong", test_bad_scenarios);
   add ("/scenario/match/counts", test_counts);
   add ("/scenario/answer/replaces", test_replace);
+  g_test_add_func ("/json/parse/refuses-deep-nesting", test_depth);
   g_test_add_func ("/reply/padding/keeps-json-valid", test_padding);
 
   return g_test_run ();
