@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tls-server.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#define REQUEST_MAX (256 * 1024)
+
+struct _TlsServer
+{
+  TlsServerOptions options;
+  TlsServerHandler handler;
+  gpointer data;
+  SSL_CTX *context;
+  EVP_PKEY *root_key;
+  X509 *root;
+  char *dir, *ca_file, *pin;
+  guint port;
+  int listener;
+  GThread *thread;
+
+  GMutex lock;
+  GCond changed;
+  gboolean stopping;
+  int connection;
+  guint accepted, requests, whole_requests, stalled;
+};
+
+static X509 *
+make_certificate (const char *name,
+                  EVP_PKEY *key,
+                  X509 *issuer,
+                  EVP_PKEY *issuer_key,
+                  gint64 not_before,
+                  gint64 not_after)
+{
+  X509 *cert = X509_new ();
+  X509_NAME *subject = X509_get_subject_name (cert);
+  g_autofree char *san = g_strdup_printf ("DNS:%s", name);
+  X509V3_CTX v3;
+  X509_EXTENSION *extension;
+
+  X509_set_version (cert, 2);
+  ASN1_INTEGER_set (X509_get_serialNumber (cert), issuer != NULL ? 2 : 1);
+  X509_gmtime_adj (X509_getm_notBefore (cert), not_before);
+  X509_gmtime_adj (X509_getm_notAfter (cert), not_after);
+  X509_NAME_add_entry_by_txt (subject, "CN", MBSTRING_ASC, (guchar *) name, -1, -1, 0);
+  X509_set_issuer_name (cert, issuer != NULL ? X509_get_subject_name (issuer) : subject);
+  X509_set_pubkey (cert, key);
+  X509V3_set_ctx (&v3, issuer != NULL ? issuer : cert, cert, NULL, NULL, 0);
+  if (issuer == NULL)
+    extension =
+        X509V3_EXT_conf_nid (NULL, &v3, NID_basic_constraints, "critical,CA:TRUE");
+  else
+    extension = X509V3_EXT_conf_nid (NULL, &v3, NID_subject_alt_name, san);
+  g_assert_nonnull (extension);
+  X509_add_ext (cert, extension, -1);
+  X509_EXTENSION_free (extension);
+  g_assert_cmpint (X509_sign (cert, issuer_key, EVP_sha256 ()), >, 0);
+  return cert;
+}
+
+static void
+make_identity (TlsServer *self)
+{
+  g_autofree char *root_name = g_strdup_printf ("test root %u", g_random_int ());
+  EVP_PKEY *key = EVP_EC_gen ("P-256");
+  const char *name = self->options.name != NULL ? self->options.name : TLS_SERVER_HOST;
+  gint64 not_before = self->options.not_before;
+  gint64 not_after = self->options.not_after;
+  X509 *cert;
+  FILE *file;
+
+  self->root_key = EVP_EC_gen ("P-256");
+  self->root =
+      make_certificate (root_name, self->root_key, NULL, self->root_key, -90000, 90000);
+  cert = make_certificate (name,
+                           key,
+                           self->root,
+                           self->root_key,
+                           not_before != 0 ? not_before : -3600,
+                           not_after != 0 ? not_after : 3600);
+  self->dir = g_strdup ("/run/dps-test.XXXXXX");
+  g_assert_nonnull (g_mkdtemp (self->dir));
+  self->ca_file = g_build_filename (self->dir, "root.pem", NULL);
+  file = fopen (self->ca_file, "w");
+  g_assert_nonnull (file);
+  g_assert_cmpint (PEM_write_X509 (file, self->root), ==, 1);
+  fclose (file);
+
+  self->context = SSL_CTX_new (TLS_server_method ());
+  g_assert_cmpint (SSL_CTX_use_certificate (self->context, cert), ==, 1);
+  g_assert_cmpint (SSL_CTX_use_PrivateKey (self->context, key), ==, 1);
+  if (self->options.max_version != 0)
+    {
+      SSL_CTX_set_cipher_list (self->context, "ALL:@SECLEVEL=0");
+      SSL_CTX_set_min_proto_version (self->context, 0);
+      SSL_CTX_set_max_proto_version (self->context, self->options.max_version);
+    }
+  X509_free (cert);
+  EVP_PKEY_free (key);
+}
+
+static void
+note_stall (TlsServer *self)
+{
+  g_mutex_lock (&self->lock);
+  self->stalled++;
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+}
+
+/* Until the peer leaves or tls_server_free() shuts the socket. */
+static void
+stall (TlsServer *self, int fd)
+{
+  char rest[256];
+
+  note_stall (self);
+  while (read (fd, rest, sizeof rest) > 0)
+    ;
+}
+
+static gsize
+request_size (const char *text)
+{
+  const char *end = strstr (text, "\r\n\r\n");
+  const char *length = strstr (text, "Content-Length: ");
+  gsize size;
+
+  if (end == NULL)
+    return G_MAXSIZE;
+  size = (gsize) (end - text) + 4;
+  if (length != NULL && length < end)
+    size += g_ascii_strtoull (length + strlen ("Content-Length: "), NULL, 10);
+  return size;
+}
+
+static gboolean
+read_request (TlsServer *self, SSL *ssl, GString *request)
+{
+  char buffer[17000];
+  guint reads = 0;
+
+  g_string_truncate (request, 0);
+  while (request->len < request_size (request->str))
+    {
+      int n = SSL_read (ssl, buffer, sizeof buffer);
+
+      if (n <= 0 || request->len > REQUEST_MAX)
+        return FALSE;
+      g_string_append_len (request, buffer, n);
+      reads++;
+    }
+  g_mutex_lock (&self->lock);
+  self->requests++;
+  self->whole_requests += reads == 1;
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
+static gboolean
+send_answer (SSL *ssl, const TlsServerAnswer *answer)
+{
+  gsize piece = answer->piece != 0 ? answer->piece : answer->bytes->len;
+
+  for (gsize at = 0; at < answer->bytes->len; at += piece)
+    if (SSL_write (ssl,
+                   answer->bytes->str + at,
+                   (int) MIN (piece, answer->bytes->len - at)) <= 0)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+serve (TlsServer *self, SSL *ssl, int fd)
+{
+  g_autoptr (GString) request = g_string_new (NULL);
+  TlsServerNext next = TLS_SERVER_KEEP;
+
+  while (next == TLS_SERVER_KEEP && read_request (self, ssl, request))
+    {
+      TlsServerAnswer answer = { .bytes = g_string_new (NULL) };
+
+      self->handler (request->str, &answer, self->data);
+      next = send_answer (ssl, &answer) ? answer.next : TLS_SERVER_CLOSE;
+      g_string_free (answer.bytes, TRUE);
+    }
+  if (next == TLS_SERVER_STALL)
+    stall (self, fd);
+  SSL_shutdown (ssl);
+}
+
+static void
+serve_connection (TlsServer *self, int fd)
+{
+  SSL *ssl;
+
+  if (self->options.stall_handshake)
+    stall (self, fd);
+  if (self->options.stall_handshake || self->options.drop_handshake)
+    return;
+  ssl = SSL_new (self->context);
+  SSL_set_fd (ssl, fd);
+  if (SSL_accept (ssl) == 1)
+    serve (self, ssl, fd);
+  SSL_free (ssl);
+}
+
+static gpointer
+run (gpointer data)
+{
+  TlsServer *self = data;
+  int fd;
+
+  while ((fd = accept (self->listener, NULL, NULL)) >= 0)
+    {
+      gboolean stopping;
+      int on = 1;
+
+      /* Answers in pieces would wait for delayed acknowledgements. */
+      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      g_mutex_lock (&self->lock);
+      self->accepted++;
+      self->connection = fd;
+      stopping = self->stopping;
+      g_mutex_unlock (&self->lock);
+      if (!stopping)
+        serve_connection (self, fd);
+      g_mutex_lock (&self->lock);
+      self->connection = -1;
+      g_mutex_unlock (&self->lock);
+      close (fd);
+    }
+  return NULL;
+}
+
+TlsServer *
+tls_server_new (const TlsServerOptions *options, TlsServerHandler handler, gpointer data)
+{
+  TlsServer *self = g_new0 (TlsServer, 1);
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t length = sizeof address;
+
+  signal (SIGPIPE, SIG_IGN);
+  if (options != NULL)
+    self->options = *options;
+  self->handler = handler;
+  self->data = data;
+  self->connection = -1;
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->changed);
+  make_identity (self);
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  self->listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_assert_cmpint (bind (self->listener, (void *) &address, length), ==, 0);
+  g_assert_cmpint (listen (self->listener, 8), ==, 0);
+  g_assert_cmpint (getsockname (self->listener, (void *) &address, &length), ==, 0);
+  self->port = ntohs (address.sin_port);
+  self->pin = g_strdup_printf (TLS_SERVER_HOST "=127.0.0.1:%u", self->port);
+  self->thread = g_thread_new ("tls-server", run, self);
+  return self;
+}
+
+void
+tls_server_free (TlsServer *self)
+{
+  g_mutex_lock (&self->lock);
+  self->stopping = TRUE;
+  shutdown (self->listener, SHUT_RDWR);
+  if (self->connection >= 0)
+    shutdown (self->connection, SHUT_RDWR);
+  g_mutex_unlock (&self->lock);
+  g_thread_join (self->thread);
+  close (self->listener);
+  SSL_CTX_free (self->context);
+  X509_free (self->root);
+  EVP_PKEY_free (self->root_key);
+  g_unlink (self->ca_file);
+  g_rmdir (self->dir);
+  g_free (self->dir);
+  g_free (self->ca_file);
+  g_free (self->pin);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->changed);
+  g_free (self);
+}
+
+const char *
+tls_server_ca_file (TlsServer *self)
+{
+  return self->ca_file;
+}
+
+const char *
+tls_server_pin (TlsServer *self)
+{
+  return self->pin;
+}
+
+guint
+tls_server_port (TlsServer *self)
+{
+  return self->port;
+}
+
+static guint
+read_counter (TlsServer *self, const guint *counter)
+{
+  guint value;
+
+  g_mutex_lock (&self->lock);
+  value = *counter;
+  g_mutex_unlock (&self->lock);
+  return value;
+}
+
+guint
+tls_server_accepted (TlsServer *self)
+{
+  return read_counter (self, &self->accepted);
+}
+
+guint
+tls_server_requests (TlsServer *self)
+{
+  return read_counter (self, &self->requests);
+}
+
+guint
+tls_server_whole_requests (TlsServer *self)
+{
+  return read_counter (self, &self->whole_requests);
+}
+
+void
+tls_server_wait_stalled (TlsServer *self, guint n)
+{
+  g_mutex_lock (&self->lock);
+  while (self->stalled < n)
+    g_cond_wait (&self->changed, &self->lock);
+  g_mutex_unlock (&self->lock);
+}
