@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* The confinement of the child (design §6). Each step is for good and holds for every
+ * thread made later, so all of them come before GDBus starts its thread and before any
+ * byte of a plugin is loaded. */
+
+/* Closes every descriptor but 0, 1, 2 and keep. */
+gboolean dps_confine_descriptors (int keep, GError **error);
+
+/* Dies with the parent, gains no privileges, can not be traced or dumped, and is bounded
+ * in files, file sizes and data. data_limit in bytes, 0 = none. */
+gboolean dps_confine_process (guint64 data_limit, GError **error);
+
+/* Landlock: files below /usr, /lib*, /etc/ssl and plugin_dir may be read, nothing else
+ * may be opened. *active says whether this kernel has it; one that has not is no error.
+ */
+gboolean dps_confine_files (const char *plugin_dir,
+                            gboolean allow_unix,
+                            gboolean *active,
+                            GError **error);
+
+/* The system call filter. What design §6 names answers EPERM, what is not listed answers
+ * ENOSYS. allow_unix leaves sockets of AF_UNIX, for token daemons. */
+gboolean dps_confine_calls (gboolean allow_unix, GError **error);
