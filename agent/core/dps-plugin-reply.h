@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gunixfdlist.h>
+
+#include "core/dps-plugin-runner.h"
+
+/* What a plugin's process answers, measured and checked before it is believed, though the
+ * process has done so too: a bug in a plugin may have overwritten that. All are
+ * DPS_ERROR_REJECTED or DPS_ERROR_LIMITS_EXCEEDED with what is wrong, or NULL-free
+ * results that are the caller's. Handles are indices into fds, which may be NULL. */
+
+DpsPluginProbe *dps_plugin_reply_probe (const char *availability,
+                                        const char *reason,
+                                        GError **error);
+
+/* material: a{ss}; key: ah. */
+DpsPluginDescription *dps_plugin_reply_description (const char *registration_id,
+                                                    const char *kind,
+                                                    GVariant *material,
+                                                    const char *enrollment,
+                                                    GVariant *key,
+                                                    GUnixFDList *fds,
+                                                    GError **error);
+
+/* The content of a sealed memory file of min to max bytes. */
+DpsSecret *dps_plugin_reply_bytes (GUnixFDList *fds,
+                                   gint32 handle,
+                                   gsize min,
+                                   gsize max,
+                                   const char *what,
+                                   GError **error);
+
+/* signature: ay. */
+GBytes *dps_plugin_reply_signature (GVariant *signature, GError **error);

@@ -1,0 +1,961 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "common/dps-error.h"
+#include "common/dps-io.h"
+#include "core/dps-plugin-runner.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* The promise: whatever a plugin does, the agent goes on, says by name what happened, and
+ * neither a process nor a descriptor is left. Each call below checks all of that. */
+
+#define TICK 10 /* ms */
+/* Between two ticks of a main loop that never waits, on a machine that others use too. */
+#define MAX_GAP (400 * 1000) /* µs */
+
+typedef struct
+{
+  char *root;
+  char *plugins;
+  char *host;
+  char *state_file;
+} World;
+
+static World world;
+
+typedef struct
+{
+  GMainLoop *loop;
+  GAsyncResult *result;
+  guint ticks;
+  gint64 last;
+  gint64 gap;
+} Wait;
+
+static gboolean
+on_tick (gpointer data)
+{
+  Wait *wait = data;
+  gint64 now = g_get_monotonic_time ();
+
+  wait->ticks++;
+  wait->gap = MAX (wait->gap, now - wait->last);
+  wait->last = now;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Wait *wait = data;
+
+  wait->result = g_object_ref (result);
+  g_main_loop_quit (wait->loop);
+}
+
+static guint
+count_fds (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+/* The bus library closes its descriptors in a thread of its own. */
+static void
+assert_fds (guint before)
+{
+  gint64 limit = g_get_monotonic_time () + 2 * G_USEC_PER_SEC;
+
+  while (count_fds () != before && g_get_monotonic_time () < limit)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (1000);
+    }
+  g_assert_cmpuint (count_fds (), ==, before);
+}
+
+static void
+assert_no_child (void)
+{
+  g_assert_cmpint (waitpid (-1, NULL, WNOHANG), ==, -1);
+  g_assert_cmpint (errno, ==, ECHILD);
+}
+
+static void
+wait_start (Wait *wait)
+{
+  *wait =
+      (Wait){ .loop = g_main_loop_new (NULL, FALSE), .last = g_get_monotonic_time () };
+}
+
+static void
+wait_end (Wait *wait)
+{
+  guint source = g_timeout_add (TICK, on_tick, wait);
+
+  g_main_loop_run (wait->loop);
+  on_tick (wait);
+  g_source_remove (source);
+  g_main_loop_unref (wait->loop);
+  g_assert_cmpint (wait->gap, <, MAX_GAP);
+  assert_no_child ();
+}
+
+typedef struct
+{
+  const char *plugin;
+  const char *behave; /* the setting; NULL = none */
+  const char *key;    /* the secret; NULL = none */
+  guint deadline;     /* ms; 0 = the real ones */
+  guint ticks;        /* set by describe () */
+} Case;
+
+static GHashTable *
+settings_of (const Case *c)
+{
+  GHashTable *settings = g_hash_table_new (g_str_hash, g_str_equal);
+
+  if (c->behave != NULL)
+    g_hash_table_insert (settings, (char *) "behave", (char *) c->behave);
+  g_hash_table_insert (settings, (char *) "state-file", world.state_file);
+  return settings;
+}
+
+static GHashTable *
+secrets_of (const Case *c)
+{
+  GHashTable *secrets = g_hash_table_new_full (g_str_hash,
+                                               g_str_equal,
+                                               NULL,
+                                               (GDestroyNotify) dps_secret_unref);
+
+  if (c->key != NULL)
+    g_hash_table_insert (secrets,
+                         (char *) "key",
+                         dps_secret_new (c->key, strlen (c->key)));
+  return secrets;
+}
+
+static DpsPluginRunner *
+runner_of (const Case *c)
+{
+  DpsPluginRunner *runner = dps_plugin_runner_new (world.host, world.plugins, c->plugin);
+
+  g_assert_cmpstr (dps_plugin_runner_get_name (runner), ==, c->plugin);
+  dps_plugin_runner_set_deadline (runner, c->deadline);
+  return runner;
+}
+
+static DpsPluginDescription *
+describe_with (DpsPluginRunner *runner,
+               Case *c,
+               GCancellable *cancellable,
+               GError **error)
+{
+  g_autoptr (GHashTable) settings = settings_of (c);
+  g_autoptr (GHashTable) secrets = secrets_of (c);
+  g_autoptr (GAsyncResult) result = NULL;
+  Wait wait;
+
+  wait_start (&wait);
+  dps_plugin_runner_describe_async (runner,
+                                    settings,
+                                    secrets,
+                                    cancellable,
+                                    on_result,
+                                    &wait);
+  wait_end (&wait);
+  result = wait.result;
+  c->ticks = wait.ticks;
+  return dps_plugin_runner_describe_finish (runner, result, error);
+}
+
+static DpsPluginDescription *
+describe (Case *c, GError **error)
+{
+  guint before = count_fds ();
+  DpsPluginRunner *runner = runner_of (c);
+  DpsPluginDescription *description = describe_with (runner, c, NULL, error);
+
+  g_object_unref (runner);
+  assert_fds (before);
+  return description;
+}
+
+/* One call that fails, and how. */
+typedef struct
+{
+  const char *name;
+  Case call;
+  DpsError code;
+  const char *text; /* the whole message, or its beginning when it ends with '*' */
+} Failure;
+
+static void
+assert_message (const char *message, const char *text)
+{
+  gsize length = strlen (text);
+
+  if (text[length - 1] == '*' && strncmp (message, text, length - 1) == 0)
+    return;
+  g_assert_cmpstr (message, ==, text);
+}
+
+static void
+test_failure (gconstpointer data)
+{
+  const Failure *failure = data;
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GError) error = NULL;
+  Case call = failure->call;
+
+  description = describe (&call, &error);
+  g_assert_null (description);
+  g_assert_error (error, DPS_ERROR, (gint) failure->code);
+  assert_message (error->message, failure->text);
+}
+
+#define HUNG 300 /* ms */
+
+static void
+test_hang (gconstpointer data)
+{
+  gint64 start = g_get_monotonic_time ();
+  gint64 took;
+  Failure failure = *(const Failure *) data;
+  g_autoptr (GError) error = NULL;
+
+  failure.call.deadline = HUNG;
+  g_assert_null (describe (&failure.call, &error));
+  took = (g_get_monotonic_time () - start) / 1000;
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
+  assert_message (error->message, failure.text);
+  g_assert_cmpint (took, >=, HUNG);
+  g_assert_cmpint (took, <, 5 * HUNG);
+  /* The main loop went on all the while. */
+  g_assert_cmpuint (failure.call.ticks, >=, HUNG / TICK / 3);
+}
+
+#define H "plugin hostile: "
+static const Failure failures[] = {
+  { "crashes",
+    { "hostile", "crash" },
+    DPS_ERROR_FAILED,
+    H "crashed with signal 11 in describe" },
+  { "aborts",
+    { "hostile", "abort" },
+    DPS_ERROR_FAILED,
+    H "crashed with signal 6 in describe" },
+  { "leaves",
+    { "hostile", "exit" },
+    DPS_ERROR_FAILED,
+    H "left with status 7 in describe" },
+  { "crashes-in-its-constructor",
+    { "ctor-crash" },
+    DPS_ERROR_FAILED,
+    "plugin ctor-crash: crashed with signal 11 in load" },
+  { "leaves-in-its-constructor",
+    { "ctor-leave" },
+    DPS_ERROR_FAILED,
+    "plugin ctor-leave: left with status 3 in load" },
+  { "writes-garbage-everywhere",
+    { "hostile", "garbage" },
+    DPS_ERROR_FAILED,
+    H "sent bytes that are no D-Bus message in describe" },
+  { "speaks-another-abi",
+    { "wrong-abi" },
+    DPS_ERROR_REJECTED,
+    "plugin wrong-abi: speaks ABI 7, this agent ABI 1; install versions that match" },
+  { "has-another-size",
+    { "wrong-size" },
+    DPS_ERROR_REJECTED,
+    "plugin wrong-size: says that its dps_plugin_info has 8 bytes*" },
+  { "exports-nothing",
+    { "no-symbol" },
+    DPS_ERROR_REJECTED,
+    "plugin no-symbol: exports no dps_plugin_info: it is no plugin of dps-agent" },
+  { "has-another-name",
+    { "renamed" },
+    DPS_ERROR_REJECTED,
+    "plugin renamed: does not call itself 'renamed'*" },
+  { "is-no-shared-object",
+    { "text" },
+    DPS_ERROR_REJECTED,
+    "plugin text: can not be loaded: *" },
+  { "is-not-there",
+    { "absent" },
+    DPS_ERROR_NOT_SUPPORTED,
+    "plugin absent: there is no*" },
+  { "is-group-writable",
+    { "group-writable" },
+    DPS_ERROR_ACCESS_DENIED,
+    "plugin group-writable: '*" },
+  { "is-another-users", { "foreign" }, DPS_ERROR_ACCESS_DENIED, "plugin foreign: '*" },
+  { "is-a-link-to-elsewhere",
+    { "linked" },
+    DPS_ERROR_ACCESS_DENIED,
+    "plugin linked: '*" },
+  { "is-a-fifo", { "fifo" }, DPS_ERROR_ACCESS_DENIED, "plugin fifo: '*" },
+  { "climbs-out-by-name",
+    { "../hostile" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    "plugin ../hostile: a plugin name has only*" },
+  { "is-an-option-by-name",
+    { "--help" },
+    DPS_ERROR_NOT_SUPPORTED,
+    "plugin --help: there is no '--help.so'*" },
+  { "claims-two-gigabytes",
+    { "hostile", "huge-key" },
+    DPS_ERROR_LIMITS_EXCEEDED,
+    H "describe: a key of 2147483648 bytes, where 16 to 64 are allowed" },
+  { "gives-an-id-without-end",
+    { "hostile", "long-id" },
+    DPS_ERROR_LIMITS_EXCEEDED,
+    H "describe: a registration id of more than the 128 bytes allowed" },
+  { "gives-too-much-material",
+    { "hostile", "much-material" },
+    DPS_ERROR_LIMITS_EXCEEDED,
+    H "describe: material of more than the 16 items allowed" },
+  { "gives-no-kind",
+    { "hostile", "bad-kind" },
+    DPS_ERROR_REJECTED,
+    H "describe: kind 77" },
+  { "gives-a-bad-id",
+    { "hostile", "bad-id" },
+    DPS_ERROR_REJECTED,
+    H "describe: a registration id has only*" },
+  { "gives-no-key",
+    { "hostile", "no-key" },
+    DPS_ERROR_REJECTED,
+    H "describe: a key of 0 bytes, where 16 to 64 are allowed" },
+  { "gives-no-result",
+    { "hostile", "bad-result" },
+    DPS_ERROR_REJECTED,
+    H "describe: returned 99, which is no result" },
+  { "puts-controls-in-its-text",
+    { "hostile", "bad-text" },
+    DPS_ERROR_BUSY,
+    H "describe: first second  [31m\xef\xbf\xbd" },
+};
+
+static const Failure hangs[] = {
+  { "in-describe",
+    { "hostile", "hang" },
+    DPS_ERROR_TIMED_OUT,
+    H "no answer in describe within 300 ms, it was ended" },
+  { "spinning",
+    { "hostile", "spin" },
+    DPS_ERROR_TIMED_OUT,
+    H "no answer in describe within 300 ms, it was ended" },
+  { "stopped",
+    { "hostile", "stop" },
+    DPS_ERROR_TIMED_OUT,
+    H "no answer in describe within 300 ms, it was ended" },
+  { "in-its-constructor",
+    { "ctor-hang" },
+    DPS_ERROR_TIMED_OUT,
+    "plugin ctor-hang: no answer in load within 300 ms, it was ended" },
+};
+
+#define S "plugin symmetric-key: describe: "
+static const Failure keys[] = {
+  { "missing",
+    { "symmetric-key", NULL, NULL },
+    DPS_ERROR_NOT_CONFIGURED,
+    S
+    "there is no key: set key-file= in [plugin symmetric-key] or run dpsctl import-key" },
+  { "empty",
+    { "symmetric-key", NULL, " \n" },
+    DPS_ERROR_NOT_CONFIGURED,
+    S "the key is empty; there is no key*" },
+  { "cut",
+    { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFS=" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key is not base64 (RFC 4648, padded, one line): its length*" },
+  { "url-alphabet",
+    { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUF-_" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key is not base64 (RFC 4648, padded, one line): it has a character*" },
+  { "padding-inside",
+    { "symmetric-key", NULL, "QUI=REVGR0hJSktMTU5PUFFS" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key is not base64 (RFC 4648, padded, one line): it has a character*" },
+  { "stray-bits",
+    { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFSUx==" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key is not base64 (RFC 4648, padded, one line): its last character*" },
+  { "too-short",
+    { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5P" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key has 15 bytes, where a device key has 16 to 64;*" },
+  { "too-long",
+    { "symmetric-key",
+      NULL,
+      "QUJDREVGR0hJSktMTU5PUFFSQUJDREVGR0hJSktMTU5PUFFSQUJDREVGR0hJSktMTU5PUFFSQUJDREVG"
+      "R0hJSktMTU5PUFFS" },
+    DPS_ERROR_INVALID_ARGUMENT,
+    S "the key has 72 bytes, where a device key has 16 to 64;*" },
+};
+
+static void
+test_key (void)
+{
+  Case call = { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFSUw==\r\n" };
+  guint before = count_fds ();
+  g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GError) error = NULL;
+
+  description = describe_with (runner, &call, NULL, &error);
+  g_assert_no_error (error);
+  assert_fds (before);
+  g_assert_cmpstr (description->kind, ==, "symmetric-key");
+  g_assert_null (description->registration_id);
+  g_assert_null (description->enrollment);
+  g_assert_cmpuint (g_hash_table_size (description->material), ==, 0);
+  g_assert_cmpmem (dps_secret_data (description->key),
+                   dps_secret_size (description->key),
+                   "ABCDEFGHIJKLMNOPQRS",
+                   19);
+  g_assert_cmpint (dps_plugin_runner_get_start_time (runner), >, 0);
+}
+
+static DpsPluginProbe *
+probe (Case *c)
+{
+  g_autoptr (DpsPluginRunner) runner = runner_of (c);
+  g_autoptr (GHashTable) settings = settings_of (c);
+  g_autoptr (GHashTable) secrets = secrets_of (c);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  DpsPluginProbe *found;
+  Wait wait;
+
+  wait_start (&wait);
+  dps_plugin_runner_probe_async (runner, settings, secrets, NULL, on_result, &wait);
+  wait_end (&wait);
+  result = wait.result;
+  found = dps_plugin_runner_probe_finish (runner, result, &error);
+  g_assert_no_error (error);
+  return found;
+}
+
+static void
+test_probe (void)
+{
+  static const struct
+  {
+    Case call;
+    DpsPluginAvailability availability;
+    const char *reason;
+  } rows[] = {
+    { { "symmetric-key", NULL, "QUJD" }, DPS_PLUGIN_AVAILABLE_NOW, "" },
+    { { "symmetric-key", NULL, NULL },
+      DPS_PLUGIN_AVAILABLE_LATER,
+      "there is no key: set key-file= in [plugin symmetric-key] or run dpsctl "
+      "import-key" },
+    { { "hostile", NULL, NULL }, DPS_PLUGIN_AVAILABLE_NEVER, "hostile" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      Case call = rows[i].call;
+      g_autoptr (DpsPluginProbe) found = probe (&call);
+
+      g_assert_cmpint (found->availability, ==, rows[i].availability);
+      g_assert_cmpstr (found->reason, ==, rows[i].reason);
+    }
+}
+
+static void
+assert_material (DpsPluginDescription *description, const char *name, const char *value)
+{
+  const char *found = g_hash_table_lookup (description->material, name);
+
+  if (g_strcmp0 (found, value) != 0)
+    g_error ("'%s' is %s, not %s", name, found, value);
+}
+
+static void
+test_calls_refused (void)
+{
+  static const char *const refused[] = { "socket",
+                                         "socket-unix",
+                                         "socketpair",
+                                         "connect",
+                                         "bind",
+                                         "accept",
+                                         "execve",
+                                         "fork",
+                                         "spawn",
+                                         "kill-parent",
+                                         "kill-group",
+                                         "ptrace",
+                                         "process_vm_readv",
+                                         "pidfd_getfd",
+                                         "io_uring_setup",
+                                         "setsid" };
+  Case call = { "hostile", "calls" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsPluginDescription) description = describe (&call, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_hash_table_size (description->material),
+                    ==,
+                    G_N_ELEMENTS (refused));
+  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++)
+    assert_material (description, refused[i], "EPERM");
+}
+
+static void
+test_writing_refused (void)
+{
+  static const char *const refused[] = { "write", "create", "chmod", "unlink" };
+  Case call = { "hostile", "files" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsPluginDescription) description = describe (&call, &error);
+
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++)
+    assert_material (description, refused[i], "EPERM");
+  assert_material (description, "usr", "allowed");
+  assert_material (description, "thread", "allowed");
+  assert_material (description, "own-signal", "allowed");
+  assert_material (description, "clone3", "ENOSYS");
+  assert_material (description, "dumpable", "ENOSYS");
+  assert_material (description, "set-owner", "ENOSYS");
+  assert_material (description, "inherited", "Bad file descriptor");
+}
+
+static void
+test_files_hidden (void)
+{
+  static const char *const hidden[] = { "state", "agent-state", "etc", "proc" };
+  Case call = { "hostile", NULL };
+  g_autoptr (DpsPluginProbe) found = probe (&call);
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!found->landlock)
+    {
+      g_test_skip ("this kernel has no Landlock");
+      return;
+    }
+  call.behave = "files";
+  description = describe (&call, &error);
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (hidden); i++)
+    assert_material (description, hidden[i], "EACCES");
+}
+
+static DpsSecret *
+answer (const char *behave, GError **error)
+{
+  Case call = { "hostile", behave };
+  g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+  g_autoptr (GHashTable) settings = settings_of (&call);
+  g_autoptr (DpsSecret) challenge = dps_secret_new ("abc", 3);
+  g_autoptr (GAsyncResult) result = NULL;
+  Wait wait;
+
+  wait_start (&wait);
+  dps_plugin_runner_answer_async (runner,
+                                  settings,
+                                  NULL,
+                                  challenge,
+                                  NULL,
+                                  on_result,
+                                  &wait);
+  wait_end (&wait);
+  result = wait.result;
+  return dps_plugin_runner_answer_finish (runner, result, error);
+}
+
+static void
+test_answer (void)
+{
+  guint before = count_fds ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsSecret) blob = answer (NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpmem (dps_secret_data (blob), dps_secret_size (blob), "cba", 3);
+  g_assert_null (answer ("huge", &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED);
+  g_assert_cmpstr (error->message,
+                   ==,
+                   "plugin hostile: answer: a blob of 16385 bytes, where 1 to 16384 are "
+                   "allowed");
+  assert_fds (before);
+}
+
+static GBytes *
+sign (const char *plugin, DpsSecret *blob, GError **error)
+{
+  Case call = { plugin, NULL };
+  g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+  g_autoptr (GBytes) data = g_bytes_new_static ("data", 4);
+  g_autoptr (GAsyncResult) result = NULL;
+  Wait wait;
+
+  wait_start (&wait);
+  dps_plugin_runner_sign_async (runner,
+                                NULL,
+                                NULL,
+                                "hub",
+                                "HMAC-SHA256",
+                                blob,
+                                data,
+                                NULL,
+                                on_result,
+                                &wait);
+  wait_end (&wait);
+  result = wait.result;
+  return dps_plugin_runner_sign_finish (runner, result, error);
+}
+
+static void
+test_sign (void)
+{
+  g_autoptr (DpsSecret) blob = dps_secret_new ("blob", 4);
+  guint before = count_fds ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) signature = sign ("hostile", blob, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpmem (g_bytes_get_data (signature, NULL),
+                   g_bytes_get_size (signature),
+                   "hub HMAC-SHA256 blob data",
+                   25);
+  g_assert_null (sign ("symmetric-key", NULL, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+  assert_fds (before);
+}
+
+static void
+test_tpm (void)
+{
+  Case call = { "hostile", "tpm" };
+  g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GError) error = NULL;
+  char buffer[8] = "";
+  int pair[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  g_assert_true (dps_plugin_runner_set_tpm_fd (runner, pair[0], &error));
+  close (pair[0]);
+  description = describe_with (runner, &call, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (read (pair[1], buffer, sizeof buffer), ==, 4);
+  g_assert_cmpstr (buffer, ==, "ping");
+  close (pair[1]);
+}
+
+static void
+test_flood (void)
+{
+  Case call = { "hostile", "flood" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsPluginDescription) description = describe (&call, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (description);
+}
+
+static gboolean
+on_cancel (gpointer data)
+{
+  g_cancellable_cancel (data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_cancel (void)
+{
+  static const guint after[] = { 0, 1, 3, 20, 100 };
+  Case call = { "hostile", "hang" };
+  guint before = count_fds ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (after); i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+      g_autoptr (GError) error = NULL;
+
+      if (after[i] == 0)
+        g_cancellable_cancel (cancellable);
+      else
+        g_timeout_add (after[i], on_cancel, cancellable);
+      g_assert_null (describe_with (runner, &call, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_assert_true (g_str_has_prefix (error->message, "plugin hostile: cancelled in "));
+    }
+  assert_fds (before);
+}
+
+/* A host that is not there, and one that never speaks D-Bus. */
+static void
+test_host (void)
+{
+  static const struct
+  {
+    const char *path;
+    DpsError code;
+    const char *text;
+  } rows[] = {
+    { "/usr/bin/false", DPS_ERROR_FAILED, H "left with status 1 in start" },
+    { "/nonexistent", DPS_ERROR_FAILED, H "starting '/nonexistent'*" },
+  };
+  Case call = { "hostile" };
+  guint before = count_fds ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (DpsPluginRunner) runner =
+          dps_plugin_runner_new (rows[i].path, NULL, "hostile");
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (describe_with (runner, &call, NULL, &error));
+      g_assert_error (error, DPS_ERROR, (gint) rows[i].code);
+      assert_message (error->message, rows[i].text);
+    }
+  assert_fds (before);
+}
+
+static void
+test_mute_host (void)
+{
+  Case call = { "hostile" };
+  guint before = count_fds ();
+  g_autofree char *mute = g_build_filename (world.root, "mute", NULL);
+  g_autoptr (DpsPluginRunner) runner = dps_plugin_runner_new (mute, NULL, "hostile");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (mute, "#!/bin/sh\nexec sleep 60\n", -1, NULL));
+  g_assert_cmpint (g_chmod (mute, 0755), ==, 0);
+  dps_plugin_runner_set_deadline (runner, HUNG);
+  g_assert_null (describe_with (runner, &call, NULL, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
+  g_assert_cmpstr (error->message,
+                   ==,
+                   H "no answer in start within 300 ms, it was ended");
+  g_assert_cmpuint (call.ticks, >=, HUNG / TICK / 3);
+  assert_fds (before);
+}
+
+static void
+test_parallel (void)
+{
+  enum
+  {
+    N = 5
+  };
+  Case call = { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFSUw==" };
+  g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+  g_autoptr (GHashTable) secrets = secrets_of (&call);
+  guint before = count_fds ();
+  Wait waits[N];
+
+  for (int i = 0; i < N; i++)
+    {
+      wait_start (&waits[i]);
+      dps_plugin_runner_describe_async (runner,
+                                        NULL,
+                                        secrets,
+                                        NULL,
+                                        on_result,
+                                        &waits[i]);
+    }
+  for (int i = 0; i < N; i++)
+    {
+      g_autoptr (DpsPluginDescription) description = NULL;
+      g_autoptr (GError) error = NULL;
+
+      while (waits[i].result == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      description = dps_plugin_runner_describe_finish (runner, waits[i].result, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (dps_secret_size (description->key), ==, 19);
+      g_object_unref (waits[i].result);
+      g_main_loop_unref (waits[i].loop);
+    }
+  assert_no_child ();
+  assert_fds (before);
+}
+
+/* Informational: a figure of a loaded machine proves nothing. */
+static void
+test_start_time (void)
+{
+  gint64 best = G_MAXINT64;
+
+  for (int i = 0; i < 10; i++)
+    {
+      Case call = { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFSUw==" };
+      g_autoptr (DpsPluginRunner) runner = runner_of (&call);
+      g_autoptr (DpsPluginDescription) description =
+          describe_with (runner, &call, NULL, NULL);
+
+      g_assert_nonnull (description);
+      best = MIN (best, dps_plugin_runner_get_start_time (runner));
+    }
+  g_test_message ("spawn to first reply, best of 10: %.1f ms", (double) best / 1000);
+  g_assert_cmpint (best, >, 0);
+}
+
+static void
+install (const char *built, const char *name)
+{
+  g_autofree char *from = g_test_build_filename (G_TEST_BUILT, built, NULL);
+  g_autofree char *to = g_strdup_printf ("%s/%s.so", world.plugins, name);
+  g_autofree char *content = NULL;
+  gsize size;
+
+  g_assert_true (g_file_get_contents (from, &content, &size, NULL));
+  g_assert_true (g_file_set_contents (to, content, (gssize) size, NULL));
+  g_assert_cmpint (g_chmod (to, 0644), ==, 0);
+}
+
+static char *
+plugin_path (const char *name)
+{
+  return g_strdup_printf ("%s/%s.so", world.plugins, name);
+}
+
+static void
+install_untrusted (void)
+{
+  g_autofree char *writable = plugin_path ("group-writable");
+  g_autofree char *foreign = plugin_path ("foreign");
+  g_autofree char *linked = plugin_path ("linked");
+  g_autofree char *fifo = plugin_path ("fifo");
+  g_autofree char *text = plugin_path ("text");
+  g_autofree char *outside = g_build_filename (world.root, "outside.so", NULL);
+  g_autofree char *hostile = plugin_path ("hostile");
+
+  install ("plugins/hostile.so", "group-writable");
+  g_assert_cmpint (g_chmod (writable, 0664), ==, 0);
+  install ("plugins/hostile.so", "foreign");
+  g_assert_cmpint (chown (foreign, 65534, 65534), ==, 0);
+  g_assert_cmpint (link (hostile, outside), ==, 0);
+  g_assert_cmpint (symlink (outside, linked), ==, 0);
+  g_assert_cmpint (mkfifo (fifo, 0644), ==, 0);
+  g_assert_true (g_file_set_contents (text, "no shared object", -1, NULL));
+  g_assert_cmpint (g_chmod (text, 0644), ==, 0);
+}
+
+static void
+world_make (void)
+{
+  static const char *const names[] = { "hostile",    "ctor-crash", "ctor-hang",
+                                       "ctor-leave", "wrong-abi",  "wrong-size",
+                                       "no-symbol" };
+  char root[] = "/run/dps-plugins-test.XXXXXX";
+
+  umask (0022);
+  g_assert_nonnull (mkdtemp (root));
+  g_assert_cmpint (g_chmod (root, 0755), ==, 0);
+  world.root = g_strdup (root);
+  world.plugins = g_build_filename (root, "plugins", NULL);
+  world.state_file = g_build_filename (root, "generation", NULL);
+  world.host =
+      g_test_build_filename (G_TEST_BUILT, "../agent/plugin-host/dps-plugin-host", NULL);
+  g_assert_cmpint (g_mkdir (world.plugins, 0755), ==, 0);
+  g_assert_true (g_file_set_contents (world.state_file, "state", -1, NULL));
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *built = g_strdup_printf ("plugins/%s.so", names[i]);
+
+      install (built, names[i]);
+    }
+  install ("../plugins/symmetric-key/symmetric-key.so", "symmetric-key");
+  install ("../plugins/symmetric-key/symmetric-key.so", "renamed");
+  install_untrusted ();
+}
+
+static void
+remove_below (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+
+      g_remove (child);
+    }
+}
+
+static void
+world_unmake (void)
+{
+  remove_below (world.plugins);
+  g_rmdir (world.plugins);
+  remove_below (world.root);
+  g_rmdir (world.root);
+  g_free (world.root);
+  g_free (world.plugins);
+  g_free (world.host);
+  g_free (world.state_file);
+}
+
+static void
+add_table (const char *prefix, const Failure *table, gsize n, GTestDataFunc test)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/%s", prefix, table[i].name);
+
+      g_test_add_data_func (path, &table[i], test);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  int result;
+
+  g_test_init (&argc, &argv, NULL);
+  /* The bus library warns of garbage by itself; that is what is provoked here. */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+  dps_secret_init ();
+  world_make ();
+  /* The first call starts the bus library's thread, which stays. */
+  dps_plugin_probe_free (probe (&(Case){ "symmetric-key", NULL, "QUJD" }));
+  g_test_add_func ("/plugin/symmetric-key/gives-the-key", test_key);
+  add_table ("/plugin/symmetric-key/refuses-key",
+             keys,
+             G_N_ELEMENTS (keys),
+             test_failure);
+  add_table ("/plugin/outlives", failures, G_N_ELEMENTS (failures), test_failure);
+  add_table ("/plugin/deadline", hangs, G_N_ELEMENTS (hangs), test_hang);
+  g_test_add_func ("/plugin/deadline/of-a-mute-host", test_mute_host);
+  g_test_add_func ("/plugin/probe", test_probe);
+  g_test_add_func ("/plugin/answer", test_answer);
+  g_test_add_func ("/plugin/sign", test_sign);
+  g_test_add_func ("/plugin/tpm-descriptor", test_tpm);
+  g_test_add_func ("/plugin/confined/calls-refused", test_calls_refused);
+  g_test_add_func ("/plugin/confined/writing-refused", test_writing_refused);
+  g_test_add_func ("/plugin/confined/files-hidden", test_files_hidden);
+  g_test_add_func ("/plugin/flood-of-output", test_flood);
+  g_test_add_func ("/plugin/cancelled", test_cancel);
+  g_test_add_func ("/plugin/host-that-is-none", test_host);
+  g_test_add_func ("/plugin/parallel", test_parallel);
+  g_test_add_func ("/plugin/start-time", test_start_time);
+  result = g_test_run ();
+  world_unmake ();
+  return result;
+}
