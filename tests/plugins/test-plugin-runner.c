@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <grp.h>
+#include <linux/landlock.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* The promise: whatever a plugin does, the agent goes on, says by name what happened, and
@@ -547,11 +550,14 @@ test_files_hidden (void)
   g_autoptr (DpsPluginDescription) description = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!found->landlock)
+  /* Asked of the kernel, so that a host that forgets Landlock is not excused by it. */
+  if (syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
     {
+      g_assert_false (found->landlock);
       g_test_skip ("this kernel has no Landlock");
       return;
     }
+  g_assert_true (found->landlock);
   call.behave = "files";
   description = describe (&call, &error);
   g_assert_no_error (error);
@@ -795,6 +801,58 @@ test_parallel (void)
   assert_fds (before);
 }
 
+static void
+become_nobody (gpointer data)
+{
+  if (setgroups (0, NULL) < 0 || setresgid (65534, 65534, 65534) < 0 ||
+      setresuid (65534, 65534, 65534) < 0)
+    _exit (99);
+}
+
+/* The second life of this program: one call, as a user without any privilege. */
+static int
+run_unprivileged (char **argv)
+{
+  Case call = { "symmetric-key", NULL, "QUJDREVGR0hJSktMTU5PUFFSUw==" };
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsPluginRunner) runner = NULL;
+
+  world = (World){ .host = argv[2], .plugins = argv[3], .state_file = argv[3] };
+  runner = runner_of (&call);
+  description = describe_with (runner, &call, NULL, &error);
+  if (description == NULL)
+    g_printerr ("%s\n", error->message);
+  return description != NULL && dps_secret_size (description->key) == 19 ? 0 : 1;
+}
+
+/* As in production: the agent is not root, and its child, which is not dumpable, owns
+ * nothing below /proc/self. */
+static void
+test_unprivileged (void)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  char *argv[] = { self, (char *) "--unprivileged", world.host, world.plugins, NULL };
+  g_autoptr (GError) error = NULL;
+  int status = -1;
+
+  if (!g_spawn_sync (NULL,
+                     argv,
+                     NULL,
+                     G_SPAWN_DEFAULT,
+                     become_nobody,
+                     NULL,
+                     NULL,
+                     NULL,
+                     &status,
+                     &error))
+    {
+      g_test_skip ("the build directory is closed to other users");
+      return;
+    }
+  g_assert_true (g_spawn_check_wait_status (status, &error));
+}
+
 /* Informational: a figure of a loaded machine proves nothing. */
 static void
 test_start_time (void)
@@ -928,6 +986,8 @@ main (int argc, char **argv)
 {
   int result;
 
+  if (argc == 4 && g_str_equal (argv[1], "--unprivileged"))
+    return run_unprivileged (argv);
   g_test_init (&argc, &argv, NULL);
   /* The bus library warns of garbage by itself; that is what is provoked here. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
@@ -953,6 +1013,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/flood-of-output", test_flood);
   g_test_add_func ("/plugin/cancelled", test_cancel);
   g_test_add_func ("/plugin/host-that-is-none", test_host);
+  g_test_add_func ("/plugin/unprivileged", test_unprivileged);
   g_test_add_func ("/plugin/parallel", test_parallel);
   g_test_add_func ("/plugin/start-time", test_start_time);
   result = g_test_run ();

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-plugin-call.h"
+#include "common/dps-error.h"
+#include "common/dps-name.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define ATTESTOR_PATH "/org/dpsagent/Attestor1"
+#define ERROR_TEXT_MAX 1024
+
+/* Each phase has its own name in messages; a deadline of 0 is what is left of that of the
+ * phase before. */
+static const struct
+{
+  const char *name;
+  guint deadline; /* ms */
+} phases[DPS_PLUGIN_N_PHASES] = {
+  [DPS_PLUGIN_PHASE_START] = { "start", 5000 },
+  [DPS_PLUGIN_PHASE_LOAD] = { "load", 0 },
+  [DPS_PLUGIN_PHASE_CONFIGURE] = { "configure", 0 },
+  [DPS_PLUGIN_PHASE_PROBE] = { "probe", 2000 },
+  [DPS_PLUGIN_PHASE_DESCRIBE] = { "describe", 10000 },
+  [DPS_PLUGIN_PHASE_ANSWER] = { "answer", 20000 },
+  [DPS_PLUGIN_PHASE_SIGN] = { "sign", 5000 },
+};
+
+void
+dps_plugin_call_free (gpointer data)
+{
+  DpsPluginCall *call = data;
+
+  g_variant_unref (call->settings);
+  g_hash_table_unref (call->secrets);
+  g_clear_pointer (&call->input, dps_secret_unref);
+  g_free (call->slot);
+  g_free (call->mechanism);
+  g_clear_pointer (&call->data, g_bytes_unref);
+  g_clear_pointer (&call->child, dps_plugin_child_free);
+  g_clear_object (&call->proxy);
+  g_clear_object (&call->connection);
+  g_clear_object (&call->cancellable);
+  g_clear_error (&call->error);
+  if (call->result != NULL)
+    call->free_result (call->result);
+  g_free (call);
+}
+
+/* What became of the process, in words; only the wait status tells a crash from an exit,
+ * which is why errors wait for it. */
+static char *
+describe_end (const DpsPluginCall *call)
+{
+  int status = call->wait_status;
+
+  if (WIFSIGNALED (status) && WTERMSIG (status) != SIGKILL)
+    return g_strdup_printf ("crashed with signal %d", WTERMSIG (status));
+  if (call->garbled)
+    return g_strdup ("sent bytes that are no D-Bus message");
+  if (WIFEXITED (status))
+    return g_strdup_printf ("left with status %d", WEXITSTATUS (status));
+  return g_strdup ("closed its connection");
+}
+
+/* The text of a remote error as one bounded, printable line. */
+static GError *
+name_remote (GError *remote)
+{
+  g_autofree char *text = NULL;
+  GLogLevelFlags level;
+
+  g_dbus_error_strip_remote_error (remote);
+  text = dps_plugin_child_parse_line (remote->message,
+                                      strnlen (remote->message, ERROR_TEXT_MAX),
+                                      &level);
+  return g_error_new (DPS_ERROR,
+                      remote->domain == DPS_ERROR ? remote->code : DPS_ERROR_REJECTED,
+                      "%s",
+                      text);
+}
+
+static GError *
+name_error (const DpsPluginCall *call, GCancellable *user)
+{
+  const char *phase = phases[call->phase].name;
+  g_autofree char *end = NULL;
+
+  if (call->timed_out)
+    return g_error_new (DPS_ERROR,
+                        DPS_ERROR_TIMED_OUT,
+                        "no answer in %s within %u ms, it was ended",
+                        phase,
+                        call->deadline);
+  if (g_cancellable_is_cancelled (user))
+    return g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled in %s", phase);
+  if (g_dbus_error_is_remote_error (call->error))
+    return name_remote (call->error);
+  if (call->spawned == 0)
+    return g_error_new (DPS_ERROR,
+                        call->error->domain == DPS_ERROR ? call->error->code
+                                                         : DPS_ERROR_FAILED,
+                        "%s",
+                        call->error->message);
+  if (call->error->domain == DPS_ERROR)
+    return g_error_new (DPS_ERROR,
+                        call->error->code,
+                        "%s: %s",
+                        phase,
+                        call->error->message);
+  end = describe_end (call);
+  return g_error_new (DPS_ERROR, DPS_ERROR_FAILED, "%s in %s", end, phase);
+}
+
+/* Answers the caller, once the socket is closed and the process reaped. */
+static void
+maybe_finish (GTask *task)
+{
+  DpsPluginCall *call = g_task_get_task_data (task);
+  GError *error;
+
+  if (!call->ending || !call->closed || !call->reaped)
+    return;
+  if (call->error == NULL)
+    g_task_return_pointer (task, g_steal_pointer (&call->result), call->free_result);
+  else
+    {
+      error = name_error (call, g_task_get_cancellable (task));
+      g_prefix_error (&error, "plugin %s: ", call->name);
+      g_task_return_error (task, error);
+    }
+  g_object_unref (task);
+}
+
+static void
+on_ended (int wait_status, gpointer data)
+{
+  GTask *task = data;
+  DpsPluginCall *call = g_task_get_task_data (task);
+
+  call->wait_status = wait_status;
+  call->reaped = TRUE;
+  maybe_finish (task);
+}
+
+static void
+on_connection_closed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GTask *task = data;
+  DpsPluginCall *call = g_task_get_task_data (task);
+
+  /* Closed already is closed as well. */
+  g_dbus_connection_close_finish (G_DBUS_CONNECTION (source), result, NULL);
+  call->closed = TRUE;
+  maybe_finish (task);
+}
+
+void
+dps_plugin_call_end (GTask *task, GError *error)
+{
+  DpsPluginCall *call = g_task_get_task_data (task);
+
+  call->ending = TRUE;
+  call->error = error;
+  g_clear_handle_id (&call->timer, g_source_remove);
+  g_cancellable_disconnect (g_task_get_cancellable (task), call->user_cancelled);
+  call->user_cancelled = 0;
+  if (call->child != NULL)
+    dps_plugin_child_kill (call->child);
+  if (call->connection != NULL)
+    g_dbus_connection_close (call->connection, NULL, on_connection_closed, task);
+  else
+    call->closed = TRUE;
+  maybe_finish (task);
+}
+
+static gboolean
+on_deadline (gpointer data)
+{
+  GTask *task = data;
+  DpsPluginCall *call = g_task_get_task_data (task);
+
+  call->timer = 0;
+  call->timed_out = TRUE;
+  dps_plugin_child_kill (call->child);
+  g_cancellable_cancel (call->cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+void
+dps_plugin_call_enter (GTask *task, DpsPluginPhase phase)
+{
+  DpsPluginCall *call = g_task_get_task_data (task);
+
+  call->phase = phase;
+  if (phases[phase].deadline == 0)
+    return;
+  g_clear_handle_id (&call->timer, g_source_remove);
+  call->deadline = call->override > 0 ? call->override : phases[phase].deadline;
+  call->timer = g_timeout_add (call->deadline, on_deadline, task);
+}
+static void
+on_loaded (GObject *source, GAsyncResult *result, gpointer data)
+{
+  DpsPluginCall *call = g_task_get_task_data (data);
+  g_autoptr (GVariant) facts = NULL;
+  GError *error = NULL;
+  guint abi;
+
+  if (!dps_attestor1_call_load_finish (call->proxy, &abi, &facts, result, &error))
+    {
+      dps_plugin_call_end (data, error);
+      return;
+    }
+  call->start_time = g_get_monotonic_time () - call->spawned;
+  g_variant_lookup (facts, "landlock", "b", &call->landlock);
+  call->loaded (data);
+}
+
+static void
+on_proxy (GObject *source, GAsyncResult *result, gpointer data)
+{
+  DpsPluginCall *call = g_task_get_task_data (data);
+  GError *error = NULL;
+
+  call->proxy = dps_attestor1_proxy_new_finish (result, &error);
+  if (call->proxy == NULL)
+    {
+      dps_plugin_call_end (data, error);
+      return;
+    }
+  /* The timer of the phase is the only limit. */
+  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (call->proxy), G_MAXINT);
+  dps_plugin_call_enter (data, DPS_PLUGIN_PHASE_LOAD);
+  dps_attestor1_call_load (call->proxy,
+                           call->name,
+                           G_DBUS_CALL_FLAGS_NONE,
+                           -1,
+                           call->cancellable,
+                           on_loaded,
+                           data);
+}
+
+static void
+on_closed (GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
+{
+  DpsPluginCall *call = g_task_get_task_data (data);
+
+  /* The peer is there, and still the bus library gave up: it could not read what came. */
+  call->garbled = !vanished && error != NULL;
+}
+
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  DpsPluginCall *call = g_task_get_task_data (data);
+  GError *error = NULL;
+
+  call->connection = g_dbus_connection_new_finish (result, &error);
+  if (call->connection == NULL)
+    {
+      dps_plugin_call_end (data, error);
+      return;
+    }
+  g_signal_connect_object (call->connection, "closed", G_CALLBACK (on_closed), data, 0);
+  dps_attestor1_proxy_new (call->connection,
+                           G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES |
+                               G_DBUS_PROXY_FLAGS_DO_NOT_CONNECT_SIGNALS,
+                           NULL,
+                           ATTESTOR_PATH,
+                           call->cancellable,
+                           on_proxy,
+                           data);
+}
+
+/* In a worker thread. The other mechanisms would read and write files, or prove nothing.
+ */
+static gboolean
+on_allow_mechanism (GDBusAuthObserver *observer, const char *mechanism, gpointer data)
+{
+  return strcmp (mechanism, "EXTERNAL") == 0;
+}
+
+static void
+send_handshake (GTask *task)
+{
+  DpsPluginCall *call = g_task_get_task_data (task);
+  g_autoptr (GIOStream) stream = dps_plugin_child_steal_stream (call->child);
+  g_autoptr (GDBusAuthObserver) observer = g_dbus_auth_observer_new ();
+  g_autofree char *guid = g_dbus_generate_guid ();
+
+  g_signal_connect (observer, "allow-mechanism", G_CALLBACK (on_allow_mechanism), NULL);
+  g_dbus_connection_new (stream,
+                         guid,
+                         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                             G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_REQUIRE_SAME_USER,
+                         observer,
+                         call->cancellable,
+                         on_connected,
+                         task);
+}
+
+static void
+on_user_cancelled (GCancellable *user, gpointer data)
+{
+  g_cancellable_cancel (data);
+}
+
+void
+dps_plugin_call_start (GTask *task)
+{
+  GCancellable *user = g_task_get_cancellable (task);
+  DpsPluginCall *call = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  if (g_cancellable_set_error_if_cancelled (user, &error) ||
+      !dps_name_check_plugin (call->name, &error))
+    {
+      call->reaped = TRUE;
+      dps_plugin_call_end (task, error);
+      return;
+    }
+  call->child = dps_plugin_child_spawn (call->host_path,
+                                        call->plugin_dir,
+                                        call->name,
+                                        on_ended,
+                                        task,
+                                        &error);
+  if (call->child == NULL)
+    {
+      call->reaped = TRUE;
+      dps_plugin_call_end (task, error);
+      return;
+    }
+  call->spawned = g_get_monotonic_time ();
+  if (user != NULL)
+    call->user_cancelled = g_cancellable_connect (user,
+                                                  G_CALLBACK (on_user_cancelled),
+                                                  g_object_ref (call->cancellable),
+                                                  g_object_unref);
+  dps_plugin_call_enter (task, DPS_PLUGIN_PHASE_START);
+  send_handshake (task);
+}
