@@ -313,6 +313,7 @@ dps_plugin_call_start (GTask *task)
 {
   GCancellable *user = g_task_get_cancellable (task);
   DpsPluginCall *call = g_task_get_task_data (task);
+  gint64 before = g_get_monotonic_time ();
   GError *error = NULL;
 
   if (g_cancellable_set_error_if_cancelled (user, &error) ||
@@ -334,7 +335,7 @@ dps_plugin_call_start (GTask *task)
       dps_plugin_call_end (task, error);
       return;
     }
-  call->spawned = g_get_monotonic_time ();
+  call->spawned = before;
   if (user != NULL)
     call->user_cancelled = g_cancellable_connect (user,
                                                   G_CALLBACK (on_user_cancelled),
