@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-attempt.h"
+#include "common/dps-error.h"
+#include "common/dps-log.h"
+#include "core/dps-attestation.h"
+#include "core/dps-http-setup.h"
+#include "core/dps-hub-check.h"
+#include "core/dps-step.h"
+#include "dps/dps-client.h"
+#include "dps/dps-pacing.h"
+#include "dps/dps-sas.h"
+#include "net/dps-endpoint.h"
+
+#include <string.h>
+
+#define REGISTRATION_DEADLINE (15 * 60 * G_USEC_PER_SEC)
+#define TOKEN_TTL 3600
+/* A smaller difference is no clock's fault (design §7, "Time"). */
+#define CLOCK_TOLERANCE (5 * 60 * G_USEC_PER_SEC)
+
+struct _DpsAttempt
+{
+  GObject parent;
+  DpsSettings *settings;
+  DpsConfig *config;
+  DpsReport *report;
+  DpsSecret *imported_key;
+  GTask *task; /* of the run */
+  GCancellable *cancellable;
+
+  DpsAttestation *attestation;
+  DpsHttp *http;
+  DpsClient *client;
+  DpsSecret *authorization;
+  gint64 clock_offset;
+  gboolean redated; /* the token was signed again by the service's clock */
+
+  char *operation_id;
+  gint64 registered_at;
+  DpsPollHistory polls;
+  guint lost_polls; /* failed ones in a row */
+  guint connections;
+  guint timer;
+  gulong cancelled_handler;
+
+  DpsIdentity *identity;
+};
+
+G_DEFINE_FINAL_TYPE (DpsAttempt, dps_attempt, G_TYPE_OBJECT)
+
+static void
+dps_attempt_finalize (GObject *object)
+{
+  DpsAttempt *self = DPS_ATTEMPT (object);
+
+  g_clear_pointer (&self->client, dps_client_free);
+  g_clear_pointer (&self->http, dps_http_free);
+  g_clear_pointer (&self->imported_key, dps_secret_unref);
+  g_clear_pointer (&self->attestation, dps_attestation_free);
+  g_clear_pointer (&self->authorization, dps_secret_unref);
+  g_clear_pointer (&self->identity, dps_identity_unref);
+  g_clear_object (&self->config);
+  g_clear_object (&self->settings);
+  g_clear_object (&self->report);
+  g_clear_object (&self->cancellable);
+  g_free (self->operation_id);
+  G_OBJECT_CLASS (dps_attempt_parent_class)->finalize (object);
+}
+
+static void
+dps_attempt_class_init (DpsAttemptClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = dps_attempt_finalize;
+}
+
+static void
+dps_attempt_init (DpsAttempt *self)
+{
+}
+
+DpsAttempt *
+dps_attempt_new (DpsSettings *settings, DpsReport *report, DpsSecret *imported_key)
+{
+  DpsAttempt *self = g_object_new (DPS_TYPE_ATTEMPT, NULL);
+
+  self->settings = g_object_ref (settings);
+  self->config = g_object_ref (dps_settings_get_config (settings));
+  self->report = g_object_ref (report);
+  self->imported_key = imported_key ? dps_secret_ref (imported_key) : NULL;
+  return self;
+}
+
+/* Ends the run; takes failure, NULL with success. */
+static void
+finish (DpsAttempt *self, DpsFailure *failure)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->task);
+
+  if (self->cancelled_handler != 0)
+    g_cancellable_disconnect (self->cancellable, self->cancelled_handler);
+  self->cancelled_handler = 0;
+  if (failure != NULL && g_cancellable_is_cancelled (self->cancellable))
+    {
+      dps_failure_unref (failure);
+      failure = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
+    }
+  g_task_return_pointer (task, failure, (GDestroyNotify) dps_failure_unref);
+}
+
+static void
+fail (DpsAttempt *self, DpsFailureKind kind, const GError *error)
+{
+  finish (self, dps_failure_new_from_error (kind, error));
+}
+
+/* Runs work in a worker with self as its source. */
+static void
+in_worker (DpsAttempt *self, GTaskThreadFunc work, GAsyncReadyCallback done)
+{
+  g_autoptr (GTask) task = g_task_new (self, self->cancellable, done, NULL);
+
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_run_in_thread (task, work);
+}
+
+/* --- proving ---------------------------------------------------------------------------
+ */
+
+static void
+on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
+  g_autofree char *detail = NULL;
+  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail);
+
+  if (g_cancellable_is_cancelled (self->cancellable))
+    finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
+  else if (verdict == DPS_PROOF_REFUSED)
+    finish (self, dps_failure_new (DPS_FAILURE_HUB_REFUSED, "%s", detail));
+  else
+    {
+      self->identity->verified = verdict == DPS_PROOF_VERIFIED;
+      if (!self->identity->verified)
+        dps_warning ((TOPIC ("hub"), OBJECT (self->identity->hub)),
+                     "the new identity could not be shown to its hub: %s",
+                     detail);
+      finish (self, NULL);
+    }
+}
+
+static DpsIdentity *
+make_identity (DpsAttempt *self, const DpsRegistration *registration)
+{
+  DpsIdentity *identity = dps_identity_new ();
+
+  identity->hub = g_strdup (registration->assigned_hub);
+  identity->device_id = g_strdup (registration->device_id);
+  identity->registration_id = g_strdup (self->attestation->registration_id);
+  identity->attestation =
+      g_strdup (dps_config_get_string (self->config, DPS_CONFIG_ATTESTATION));
+  identity->config_digest = dps_config_dup_identity_digest (self->config);
+  identity->payload = g_strdup (registration->payload);
+  identity->shape = DPS_SHAPE_KEY;
+  identity->key = dps_secret_ref (self->attestation->key);
+  identity->assigned_at = (guint64) g_get_real_time ();
+  return identity;
+}
+
+static void
+prove (DpsAttempt *self, const DpsRegistration *registration)
+{
+  const char *endpoint = dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT);
+  g_autofree char *warning = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!dps_endpoint_check_hub (registration->assigned_hub,
+                               dps_endpoint_cloud (endpoint),
+                               &warning,
+                               &error))
+    {
+      fail (self, DPS_FAILURE_BAD_ASSIGNMENT, error);
+      return;
+    }
+  if (warning != NULL)
+    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)), "%s", warning);
+  if (registration->connection_profile != NULL &&
+      g_ascii_strcasecmp (registration->connection_profile, "classic") != 0)
+    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)),
+                 "the hub has the connection profile '%s', which this version does not "
+                 "know",
+                 registration->connection_profile);
+  /* DPS is done with; its connection would only idle while the hub is asked. */
+  g_clear_pointer (&self->client, dps_client_free);
+  g_clear_pointer (&self->http, dps_http_free);
+  self->identity = make_identity (self, registration);
+  dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
+  dps_hub_check_async (self->config,
+                       self->identity,
+                       TRUE,
+                       self->clock_offset,
+                       self->cancellable,
+                       on_hub_checked,
+                       g_object_ref (self));
+}
+
+/* --- registering and assigning ---------------------------------------------------------
+ */
+
+static void register_now (DpsAttempt *self);
+static void plan_poll (DpsAttempt *self, gint64 wait);
+
+static void
+add_text (GVariantBuilder *builder, const char *name, const char *value)
+{
+  if (value != NULL)
+    g_variant_builder_add (builder, "{sv}", name, g_variant_new_string (value));
+}
+
+static void
+show_path (DpsAttempt *self, const DpsHttpResponse *http)
+{
+  GVariantBuilder builder;
+
+  if (http == NULL)
+    return;
+  self->connections += http->connections;
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  add_text (&builder,
+            "endpoint",
+            dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT));
+  add_text (&builder, "address", http->address);
+  if (http->address != NULL)
+    g_variant_builder_add (&builder, "{sv}", "port", g_variant_new_uint32 (http->port));
+  add_text (&builder, "tls", http->tls_version);
+  add_text (&builder, "cipher", http->tls_cipher);
+  g_variant_builder_add (&builder,
+                         "{sv}",
+                         "connections",
+                         g_variant_new_uint32 (self->connections));
+  g_object_set (self->report, "network-path", g_variant_builder_end (&builder), NULL);
+}
+
+/* An answer over a verified connection dates our tokens where our clock is far off. */
+static void
+note_clock (DpsAttempt *self, const DpsOutcome *outcome)
+{
+  gint64 offset = outcome->server_offset;
+
+  if (outcome->http == NULL || outcome->http->date == NULL)
+    return;
+  if (ABS (offset) <= CLOCK_TOLERANCE)
+    offset = 0;
+  if (offset != 0 && self->clock_offset == 0)
+    dps_warning ((TOPIC ("clock")),
+                 "the service's clock is %" G_GINT64_FORMAT
+                 " s ahead of this host's; tokens are dated by the service's",
+                 offset / G_USEC_PER_SEC);
+  self->clock_offset = offset;
+  g_object_set (self->report, "clock-offset", offset, NULL);
+}
+
+/* A refusal may be the fault of our clock alone: once, it is worth a token by the
+ * service's. */
+static gboolean
+worth_redating (DpsAttempt *self, const DpsFailure *failure)
+{
+  return failure->kind == DPS_FAILURE_UNAUTHORISED && self->clock_offset != 0 &&
+         !self->redated;
+}
+
+static void
+on_poll_failed (DpsAttempt *self, DpsFailure *failure)
+{
+  gint64 wait;
+
+  if (!dps_step_may_poll_again (failure))
+    {
+      finish (self, failure);
+      return;
+    }
+  self->lost_polls++;
+  wait = MAX (dps_pacing_backoff (self->lost_polls, g_random_int ()), failure->wait);
+  dps_report_explain (self->report, failure);
+  dps_failure_unref (failure);
+  plan_poll (self, wait);
+}
+
+static void
+act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
+{
+  const DpsOutcome *outcome = &exchange->outcome;
+  DpsFailure *failure = NULL;
+
+  show_path (self, outcome->http);
+  note_clock (self, outcome);
+  if (g_cancellable_is_cancelled (self->cancellable))
+    {
+      finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
+      return;
+    }
+  switch (dps_step_decide (exchange, polling, &failure))
+    {
+    case DPS_STEP_ASSIGNED:
+      prove (self, outcome->reply->registration);
+      return;
+    case DPS_STEP_POLL:
+      self->lost_polls = 0;
+      if (outcome->reply->operation_id != NULL)
+        {
+          g_free (self->operation_id);
+          self->operation_id = g_strdup (outcome->reply->operation_id);
+        }
+      if (!polling)
+        self->registered_at = g_get_monotonic_time ();
+      dps_report_move (self->report, DPS_STATE_ASSIGNING, NULL, 0);
+      plan_poll (self,
+                 dps_pacing_next_poll (&self->polls,
+                                       outcome->retry_after,
+                                       g_get_monotonic_time (),
+                                       g_random_int ()));
+      return;
+    case DPS_STEP_FAIL:
+    default:
+      break;
+    }
+  if (polling)
+    on_poll_failed (self, failure);
+  else if (worth_redating (self, failure))
+    {
+      self->redated = TRUE;
+      dps_failure_unref (failure);
+      register_now (self);
+    }
+  else
+    finish (self, failure);
+}
+
+static void
+poll_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  DpsAttempt *self = source;
+  DpsExchange *exchange = g_new0 (DpsExchange, 1);
+
+  dps_client_poll (self->client,
+                   self->operation_id,
+                   self->authorization,
+                   cancellable,
+                   &exchange->outcome,
+                   &exchange->error);
+  g_task_return_pointer (task, exchange, (GDestroyNotify) dps_exchange_free);
+}
+
+static void
+on_polled (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = g_object_ref (DPS_ATTEMPT (source));
+  g_autoptr (DpsExchange) exchange = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  dps_poll_history_note (&self->polls, g_get_monotonic_time ());
+  act (self, exchange, TRUE);
+}
+
+static gboolean
+on_poll_due (gpointer data)
+{
+  DpsAttempt *self = data;
+
+  self->timer = 0;
+  in_worker (self, poll_in_thread, on_polled);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+plan_poll (DpsAttempt *self, gint64 wait)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (now + wait - self->registered_at > REGISTRATION_DEADLINE)
+    {
+      finish (self, dps_failure_new (DPS_FAILURE_REGISTRATION_TIMEOUT, NULL));
+      return;
+    }
+  /* Rounded up: a poll that came a moment early could be one too many in its window. */
+  self->timer = g_timeout_add ((guint) ((wait + 999) / 1000), on_poll_due, self);
+}
+
+static gboolean
+sign_token (DpsAttempt *self, GError **error)
+{
+  const char *scope = dps_config_get_string (self->config, DPS_CONFIG_ID_SCOPE);
+  guint64 expiry =
+      (guint64) (g_get_real_time () + self->clock_offset) / G_USEC_PER_SEC + TOKEN_TTL;
+  g_autofree char *resource =
+      dps_sas_resource_for_registration (scope, self->attestation->registration_id);
+  g_autoptr (GBytes) text = dps_sas_string_to_sign (resource, expiry);
+  g_autoptr (GBytes) signature = dps_sas_sign (self->attestation->key, text, error);
+  g_autofree char *token = NULL;
+
+  if (signature == NULL)
+    return FALSE;
+  token = dps_sas_token (resource, signature, expiry, "registration");
+  g_clear_pointer (&self->authorization, dps_secret_unref);
+  self->authorization = dps_secret_new (token, strlen (token));
+  explicit_bzero (token, strlen (token));
+  return TRUE;
+}
+
+static gboolean
+open_client (DpsAttempt *self, GError **error)
+{
+  if (self->client != NULL)
+    return TRUE;
+  self->http = dps_http_setup (self->config, error);
+  if (self->http == NULL)
+    return FALSE;
+  self->client =
+      dps_client_new (self->http,
+                      dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT),
+                      dps_config_get_string (self->config, DPS_CONFIG_ID_SCOPE),
+                      self->attestation->registration_id,
+                      dps_config_get_string (self->config, DPS_CONFIG_API_VERSION));
+  return TRUE;
+}
+
+static void
+register_in_thread (GTask *task,
+                    gpointer source,
+                    gpointer data,
+                    GCancellable *cancellable)
+{
+  DpsAttempt *self = source;
+  DpsRegisterParams params = { .body = { .payload = self->attestation->payload },
+                               .authorization = self->authorization };
+  g_autoptr (DpsExchange) exchange = g_new0 (DpsExchange, 1);
+  GError *error = NULL;
+
+  if (!open_client (self, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  dps_client_register (self->client,
+                       &params,
+                       cancellable,
+                       &exchange->outcome,
+                       &exchange->error);
+  g_task_return_pointer (task,
+                         g_steal_pointer (&exchange),
+                         (GDestroyNotify) dps_exchange_free);
+}
+
+static void
+on_registered (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = g_object_ref (DPS_ATTEMPT (source));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsExchange) exchange = g_task_propagate_pointer (G_TASK (result), &error);
+
+  if (exchange == NULL)
+    fail (self, DPS_FAILURE_CONFIG_INVALID, error);
+  else
+    act (self, exchange, FALSE);
+}
+
+static void
+register_now (DpsAttempt *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!sign_token (self, &error))
+    {
+      fail (self, DPS_FAILURE_INTERNAL, error);
+      return;
+    }
+  in_worker (self, register_in_thread, on_registered);
+}
+
+/* --- attesting -------------------------------------------------------------------------
+ */
+
+static void
+on_attested (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
+  DpsFailure *failure = NULL;
+
+  self->attestation = dps_attestation_finish (result, &failure);
+  if (self->attestation == NULL)
+    finish (self, failure);
+  else
+    {
+      dps_report_set_string (self->report,
+                             "registration-id",
+                             self->attestation->registration_id);
+      dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
+      register_now (self);
+    }
+}
+
+/* A wait between polls is the one place where nothing else would notice the cancelling.
+ */
+static gboolean
+end_wait (gpointer data)
+{
+  DpsAttempt *self = data;
+
+  if (self->timer == 0 || self->task == NULL)
+    return G_SOURCE_REMOVE;
+  g_clear_handle_id (&self->timer, g_source_remove);
+  finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_cancelled (GCancellable *cancellable, DpsAttempt *self)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, end_wait, g_object_ref (self), g_object_unref);
+}
+
+void
+dps_attempt_run_async (DpsAttempt *self,
+                       GCancellable *cancellable,
+                       GAsyncReadyCallback callback,
+                       gpointer data)
+{
+  g_return_if_fail (self->task == NULL && self->cancellable == NULL);
+
+  self->task = g_task_new (self, NULL, callback, data);
+  self->cancellable = g_object_ref (cancellable);
+  self->cancelled_handler =
+      g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), self, NULL);
+  dps_report_move (self->report, DPS_STATE_ATTESTING, NULL, 0);
+  dps_attestation_run_async (self->settings,
+                             self->imported_key,
+                             cancellable,
+                             on_attested,
+                             g_object_ref (self));
+}
+
+DpsIdentity *
+dps_attempt_run_finish (DpsAttempt *self, GAsyncResult *result, DpsFailure **failure)
+{
+  *failure = g_task_propagate_pointer (G_TASK (result), NULL);
+  return *failure == NULL ? g_steal_pointer (&self->identity) : NULL;
+}

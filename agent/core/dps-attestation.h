@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-settings.h"
+
+#include <gio/gio.h>
+
+/* DpsAttestation: what this host can show to DPS, as its plugin describes it, and what
+ * goes with it by configuration. */
+typedef struct
+{
+  DpsSecret *key;        /* symmetric key */
+  char *registration_id; /* checked; the configured one wins over the plugin's */
+  char *payload;         /* JSON for the service, or NULL */
+} DpsAttestation;
+
+void dps_attestation_free (DpsAttestation *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsAttestation, dps_attestation_free)
+
+/* Reads the files that the configuration in force names, in a worker, and lets the plugin
+ * describe this host. imported_key (or NULL) is used instead of key-file=. Main thread.
+ */
+void dps_attestation_run_async (DpsSettings *settings,
+                                DpsSecret *imported_key,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer data);
+
+/* NULL with *failure, the caller's, where the host cannot be attested now. */
+DpsAttestation *dps_attestation_finish (GAsyncResult *result, DpsFailure **failure);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-config.h"
+#include "dps/dps-http.h"
+
+/* A connection-to-be as the [network] group wants it; the caller's. Reads certificates,
+ * so it is for a worker. */
+DpsHttp *dps_http_setup (DpsConfig *config, GError **error);

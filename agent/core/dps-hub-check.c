@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-hub-check.h"
+#include "common/dps-log.h"
+#include "core/dps-credential.h"
+#include "core/dps-http-setup.h"
+#include "dps/dps-client.h"
+
+#include <string.h>
+
+#define TOKEN_TTL 600
+
+typedef struct
+{
+  DpsConfig *config;
+  DpsIdentity *identity;
+  gint64 clock_offset;
+  DpsProofHistory history;
+  DpsHttp *http; /* made by the first try, in the worker */
+  char *detail;  /* of the last answer */
+} Check;
+
+static void
+check_free (Check *check)
+{
+  g_object_unref (check->config);
+  dps_identity_unref (check->identity);
+  g_clear_pointer (&check->http, dps_http_free);
+  g_free (check->detail);
+  g_free (check);
+}
+
+static DpsSecret *
+authorization (Check *check, GError **error)
+{
+  guint64 now = (guint64) (g_get_real_time () + check->clock_offset) / G_USEC_PER_SEC;
+  g_autofree char *token = NULL;
+  DpsSecret *secret;
+  guint64 expiry;
+
+  token = dps_credential_create_token (check->identity,
+                                       "device",
+                                       TOKEN_TTL,
+                                       now,
+                                       &expiry,
+                                       error);
+  if (token == NULL)
+    return NULL;
+  secret = dps_secret_new (token, strlen (token));
+  explicit_bzero (token, strlen (token));
+  return secret;
+}
+
+static guint
+ask_once (Check *check, const DpsSecret *token, GCancellable *cancellable, GError **error)
+{
+  g_auto (DpsOutcome) outcome = { 0 };
+
+  if (!dps_client_hub_modules (check->http,
+                               check->identity->hub,
+                               check->identity->device_id,
+                               token,
+                               cancellable,
+                               &outcome,
+                               error))
+    return 0;
+  return outcome.http_status;
+}
+
+/* Gives the HTTP status, 0 where no answer came. */
+static void
+ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Check *check = g_task_get_task_data (task);
+  g_autoptr (DpsSecret) token = NULL;
+  g_autoptr (GError) error = NULL;
+  guint status = 0;
+
+  g_clear_pointer (&check->detail, g_free);
+  if (check->http == NULL)
+    check->http = dps_http_setup (check->config, &error);
+  if (check->http != NULL)
+    token = authorization (check, &error);
+  if (token != NULL)
+    status = ask_once (check, token, cancellable, &error);
+  check->detail = error ? g_strdup (error->message)
+                        : g_strdup_printf ("the hub answers with HTTP status %u", status);
+  g_task_return_int (task, status);
+}
+
+static void ask (GTask *task);
+
+static gboolean
+on_wait_over (gpointer data)
+{
+  ask (data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_asked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GTask *task = data;
+  Check *check = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  guint status = (guint) g_task_propagate_int (G_TASK (result), NULL);
+  gint64 wait = 0;
+  DpsProofVerdict verdict;
+
+  verdict = dps_hub_proof_judge (&check->history, status, g_get_monotonic_time (), &wait);
+  dps_debug ((TOPIC ("hub"), OBJECT (check->identity->hub)),
+             "try %u: %s",
+             check->history.tries,
+             check->detail);
+  if (g_cancellable_is_cancelled (cancellable))
+    verdict = DPS_PROOF_INCONCLUSIVE;
+  if (verdict == DPS_PROOF_AGAIN)
+    {
+      g_timeout_add ((guint) (wait / 1000), on_wait_over, task);
+      return;
+    }
+  g_task_return_int (task, verdict);
+  g_object_unref (task);
+}
+
+static void
+ask (GTask *task)
+{
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  g_autoptr (GTask) worker = g_task_new (NULL, cancellable, on_asked, task);
+
+  g_task_set_check_cancellable (worker, FALSE);
+  g_task_set_task_data (worker, g_task_get_task_data (task), NULL);
+  g_task_run_in_thread (worker, ask_in_thread);
+}
+
+void
+dps_hub_check_async (DpsConfig *config,
+                     DpsIdentity *identity,
+                     gboolean fresh,
+                     gint64 clock_offset,
+                     GCancellable *cancellable,
+                     GAsyncReadyCallback callback,
+                     gpointer data)
+{
+  GTask *task = g_task_new (NULL, cancellable, callback, data);
+  Check *check = g_new0 (Check, 1);
+
+  check->config = g_object_ref (config);
+  check->identity = dps_identity_ref (identity);
+  check->history.fresh = fresh;
+  check->clock_offset = clock_offset;
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, check, (GDestroyNotify) check_free);
+  ask (task);
+}
+
+DpsProofVerdict
+dps_hub_check_finish (GAsyncResult *result, char **detail)
+{
+  Check *check = g_task_get_task_data (G_TASK (result));
+
+  *detail = g_strdup (check->detail);
+  return (DpsProofVerdict) g_task_propagate_int (G_TASK (result), NULL);
+}

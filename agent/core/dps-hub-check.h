@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-config.h"
+#include "core/dps-hub-proof.h"
+#include "core/dps-vault.h"
+
+#include <gio/gio.h>
+
+/* Shows an identity to its hub (dps-protocol §6.5) until dps_hub_proof_judge() has a
+ * verdict, on a connection of its own. fresh: it was assigned just now. clock_offset is
+ * added to our clock to date the tokens, in µs. Main thread; requests block in a worker.
+ */
+void dps_hub_check_async (DpsConfig *config,
+                          DpsIdentity *identity,
+                          gboolean fresh,
+                          gint64 clock_offset,
+                          GCancellable *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer data);
+
+/* Never DPS_PROOF_AGAIN. *detail (the caller's) says what the last answer was. A
+ * cancelled check is DPS_PROOF_INCONCLUSIVE. */
+DpsProofVerdict dps_hub_check_finish (GAsyncResult *result, char **detail);

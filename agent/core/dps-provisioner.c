@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-provisioner.h"
+#include "common/dps-error.h"
+#include "common/dps-log.h"
+#include "core/dps-attempt.h"
+#include "core/dps-recheck.h"
+#include "core/dps-schedule.h"
+#include "core/dps-summary.h"
+
+#include <string.h>
+
+#define KEY_MIN 16
+#define KEY_MAX 64
+
+struct _DpsProvisioner
+{
+  GObject parent;
+  DpsSettings *settings;
+  DpsKeeper *keeper;
+  DpsReport *report;
+  DpsAttempt *attempt; /* the one in flight, or NULL */
+  GCancellable *cancellable;
+  GTask *reset; /* waits for the attempt to end */
+  guint timer;  /* until the next attempt */
+  DpsRecheck *recheck;
+  guint failures;
+  gboolean busy;
+};
+
+G_DEFINE_FINAL_TYPE (DpsProvisioner, dps_provisioner, G_TYPE_OBJECT)
+
+enum
+{
+  PROPERTY_BUSY = 1,
+  N_PROPERTIES
+};
+static GParamSpec *properties[N_PROPERTIES];
+
+static guint assignment_changed;
+
+static void start_attempt (DpsProvisioner *self);
+
+static void
+dps_provisioner_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+  g_value_set_boolean (value, DPS_PROVISIONER (object)->busy);
+}
+
+static void
+dps_provisioner_dispose (GObject *object)
+{
+  DpsProvisioner *self = DPS_PROVISIONER (object);
+
+  g_clear_handle_id (&self->timer, g_source_remove);
+  if (self->cancellable != NULL)
+    g_cancellable_cancel (self->cancellable);
+  g_clear_pointer (&self->recheck, dps_recheck_free);
+  g_clear_object (&self->attempt);
+  g_clear_object (&self->cancellable);
+  g_clear_object (&self->settings);
+  g_clear_object (&self->keeper);
+  g_clear_object (&self->report);
+  G_OBJECT_CLASS (dps_provisioner_parent_class)->dispose (object);
+}
+
+static void
+dps_provisioner_class_init (DpsProvisionerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = dps_provisioner_get_property;
+  object_class->dispose = dps_provisioner_dispose;
+  properties[PROPERTY_BUSY] =
+      g_param_spec_boolean ("busy",
+                            NULL,
+                            NULL,
+                            FALSE,
+                            G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, N_PROPERTIES, properties);
+  assignment_changed = g_signal_new ("assignment-changed",
+                                     DPS_TYPE_PROVISIONER,
+                                     G_SIGNAL_RUN_LAST,
+                                     0,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     G_TYPE_NONE,
+                                     2,
+                                     G_TYPE_STRING,
+                                     G_TYPE_STRING);
+}
+
+static void
+dps_provisioner_init (DpsProvisioner *self)
+{
+}
+
+/* Announces whether anything is under way. */
+static void
+update_busy (DpsProvisioner *self)
+{
+  gboolean busy = self->attempt != NULL || self->timer != 0 ||
+                  dps_recheck_is_active (self->recheck) ||
+                  dps_keeper_is_busy (self->keeper);
+
+  if (busy == self->busy)
+    return;
+  self->busy = busy;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROPERTY_BUSY]);
+}
+
+/* The state in which nothing is under way. */
+static DpsState
+rest_state (DpsProvisioner *self)
+{
+  if (dps_keeper_get_identity (self->keeper) != NULL)
+    return DPS_STATE_PROVISIONED;
+  return dps_settings_get_config (self->settings) ? DPS_STATE_IDLE
+                                                  : DPS_STATE_UNCONFIGURED;
+}
+
+static void
+rest (DpsProvisioner *self, const DpsFailure *reason)
+{
+  dps_report_move (self->report, rest_state (self), reason, 0);
+  update_busy (self);
+}
+
+/* What an operator should know although nothing is under way. */
+static DpsFailure *
+standing_reason (DpsProvisioner *self)
+{
+  const GError *error = dps_settings_get_error (self->settings);
+  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
+
+  if (error != NULL)
+    return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
+  if (identity != NULL && !identity->verified)
+    return dps_failure_new (DPS_FAILURE_UNVERIFIED, NULL);
+  return NULL;
+}
+
+static DpsFailureKind
+store_failure_kind (const GError *error)
+{
+  return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED)
+             ? DPS_FAILURE_STORE_NEWER
+             : DPS_FAILURE_STORE_READ;
+}
+
+void
+dps_provisioner_start (DpsProvisioner *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsFailure) reason = NULL;
+
+  dps_settings_reload (self->settings, NULL);
+  if (!dps_keeper_load (self->keeper, &error))
+    reason = dps_failure_new_from_error (store_failure_kind (error), error);
+  else
+    reason = standing_reason (self);
+  dps_summary_show_config (self->report, self->settings, self->keeper);
+  dps_summary_show_identity (self->report, self->keeper);
+  dps_summary_show_plugins (self->report, self->settings, NULL);
+  dps_recheck_plan (self->recheck);
+  rest (self, reason);
+}
+
+static gboolean
+identity_is_current (DpsProvisioner *self)
+{
+  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
+  g_autofree char *digest = NULL;
+
+  if (identity == NULL)
+    return FALSE;
+  digest = dps_config_dup_identity_digest (dps_settings_get_config (self->settings));
+  return strcmp (identity->config_digest, digest) == 0;
+}
+
+static gboolean
+on_attempt_due (gpointer data)
+{
+  DpsProvisioner *self = data;
+
+  self->timer = 0;
+  start_attempt (self);
+  return G_SOURCE_REMOVE;
+}
+
+static guint64
+set_timer (DpsProvisioner *self, gint64 wait)
+{
+  g_clear_handle_id (&self->timer, g_source_remove);
+  self->timer = g_timeout_add ((guint) MIN (wait / 1000 + 1, (gint64) G_MAXUINT),
+                               on_attempt_due,
+                               self);
+  return (guint64) (g_get_real_time () + wait);
+}
+
+static void
+end_waits (DpsProvisioner *self)
+{
+  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_recheck_stop (self->recheck);
+}
+
+static void
+after_failure (DpsProvisioner *self, const DpsFailure *failure)
+{
+  DpsPlan plan;
+
+  self->failures++;
+  dps_summary_show_plugins (self->report, self->settings, failure);
+  plan = dps_schedule_plan (failure,
+                            self->failures,
+                            g_random_int (),
+                            dps_schedule_network_is_up ());
+  dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait));
+  update_busy (self);
+}
+
+static void
+on_reset_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  DpsProvisioner *self = g_task_get_source_object (task);
+  GError *error = NULL;
+
+  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
+    {
+      update_busy (self);
+      g_task_return_error (task, error);
+      return;
+    }
+  self->failures = 0;
+  dps_summary_show_identity (self->report, self->keeper);
+  dps_summary_show_config (self->report, self->settings, self->keeper);
+  rest (self, NULL);
+  g_signal_emit (self, assignment_changed, 0, "", "");
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+begin_reset (DpsProvisioner *self, GTask *task)
+{
+  dps_keeper_reset_async (self->keeper, on_reset_done, task);
+  update_busy (self);
+}
+
+/* After an attempt has ended, whichever way. */
+static void
+attempt_over (DpsProvisioner *self)
+{
+  g_clear_object (&self->attempt);
+  g_clear_object (&self->cancellable);
+}
+
+static void
+on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsProvisioner) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsFailure) reason = NULL;
+  g_autofree char *hub = NULL, *device = NULL;
+  DpsIdentity *identity;
+
+  attempt_over (self);
+  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
+    {
+      reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
+      after_failure (self, reason);
+      return;
+    }
+  self->failures = 0;
+  identity = dps_keeper_get_identity (self->keeper);
+  dps_summary_show_plugin_usable (self->report, self->settings);
+  g_object_get (self->report, "assigned-hub", &hub, "device-id", &device, NULL);
+  dps_summary_show_identity (self->report, self->keeper);
+  reason = standing_reason (self);
+  rest (self, reason);
+  dps_message ((TOPIC ("identity"), OBJECT (identity->device_id)),
+               "provisioned to hub %s, %s",
+               identity->hub,
+               identity->verified ? "verified there" : "not verified there yet");
+  if (strcmp (hub, identity->hub) != 0 || strcmp (device, identity->device_id) != 0)
+    g_signal_emit (self, assignment_changed, 0, identity->hub, identity->device_id);
+  if (self->reset != NULL)
+    begin_reset (self, g_steal_pointer (&self->reset));
+  else
+    dps_recheck_plan (self->recheck);
+  update_busy (self);
+}
+
+static void
+on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsProvisioner) self = data;
+  g_autoptr (DpsFailure) failure = NULL;
+  g_autoptr (DpsIdentity) identity =
+      dps_attempt_run_finish (DPS_ATTEMPT (source), result, &failure);
+
+  if (self->keeper == NULL) /* disposed of meanwhile */
+    return;
+  if (identity != NULL && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      dps_report_move (self->report, DPS_STATE_COMMITTING, NULL, 0);
+      dps_keeper_put_identity_async (self->keeper,
+                                     identity,
+                                     on_identity_stored,
+                                     g_object_ref (self));
+      return;
+    }
+  if (g_cancellable_is_cancelled (self->cancellable) && failure == NULL)
+    failure = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
+  attempt_over (self);
+  if (self->reset != NULL)
+    {
+      rest (self, NULL);
+      begin_reset (self, g_steal_pointer (&self->reset));
+    }
+  else if (failure->kind == DPS_FAILURE_CANCELLED)
+    rest (self, failure);
+  else
+    after_failure (self, failure);
+}
+
+static void
+start_attempt (DpsProvisioner *self)
+{
+  end_waits (self);
+  self->cancellable = g_cancellable_new ();
+  self->attempt = dps_attempt_new (self->settings,
+                                   self->report,
+                                   dps_keeper_get_imported_key (self->keeper));
+  dps_attempt_run_async (self->attempt,
+                         self->cancellable,
+                         on_attempt_done,
+                         g_object_ref (self));
+  update_busy (self);
+}
+
+static void
+on_rechecked (DpsProofVerdict verdict, gpointer data)
+{
+  DpsProvisioner *self = data;
+  g_autoptr (DpsFailure) reason = NULL;
+
+  if (verdict == DPS_PROOF_REFUSED && dps_settings_get_config (self->settings) != NULL)
+    {
+      start_attempt (self);
+      return;
+    }
+  dps_summary_show_identity (self->report, self->keeper);
+  reason = standing_reason (self);
+  if (verdict == DPS_PROOF_VERIFIED)
+    dps_report_explain (self->report, reason);
+  update_busy (self);
+}
+
+DpsProvisioner *
+dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report)
+{
+  DpsProvisioner *self = g_object_new (DPS_TYPE_PROVISIONER, NULL);
+
+  self->settings = g_object_ref (settings);
+  self->keeper = g_object_ref (keeper);
+  self->report = g_object_ref (report);
+  self->recheck = dps_recheck_new (settings, keeper, report, on_rechecked, self);
+  return self;
+}
+
+/* TRUE where there is a configuration to work with. */
+static gboolean
+need_config (DpsProvisioner *self, GError **error)
+{
+  const GError *why = dps_settings_get_error (self->settings);
+
+  if (dps_settings_get_config (self->settings) != NULL)
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               why && why->domain == DPS_ERROR ? why->code : DPS_ERROR_NOT_CONFIGURED,
+               "%s %s",
+               dps_failure_row (dps_settings_failure_kind (why))->code,
+               why ? why->message : "not configured");
+  return FALSE;
+}
+
+static void
+start_after_splay (DpsProvisioner *self)
+{
+  DpsConfig *config = dps_settings_get_config (self->settings);
+  g_autoptr (DpsFailure) note =
+      dps_failure_new (DPS_FAILURE_NONE,
+                       "the first attempt is spread over splay-seconds");
+  gint64 wait =
+      dps_schedule_splay (dps_config_get_uint (config, DPS_CONFIG_SPLAY_SECONDS));
+
+  if (wait <= 0)
+    {
+      start_attempt (self);
+      return;
+    }
+  dps_report_move (self->report, rest_state (self), note, set_timer (self, wait));
+  update_busy (self);
+}
+
+gboolean
+dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **error)
+{
+  if (self->attempt != NULL)
+    return TRUE;
+  if (dps_settings_get_config (self->settings) == NULL)
+    dps_provisioner_reload (self, NULL);
+  if (!need_config (self, error))
+    return FALSE;
+  if (identity_is_current (self))
+    return TRUE;
+  if (origin == DPS_ORIGIN_OPERATOR)
+    start_attempt (self);
+  else if (self->timer == 0)
+    start_after_splay (self);
+  return TRUE;
+}
+
+gboolean
+dps_provisioner_reprovision (DpsProvisioner *self, GError **error)
+{
+  if (!need_config (self, error))
+    return FALSE;
+  if (self->attempt == NULL)
+    start_attempt (self);
+  return TRUE;
+}
+
+void
+dps_provisioner_cancel (DpsProvisioner *self)
+{
+  g_autoptr (DpsFailure) reason = NULL;
+
+  if (self->attempt != NULL)
+    {
+      g_cancellable_cancel (self->cancellable);
+      return;
+    }
+  if (self->timer == 0)
+    return;
+  end_waits (self);
+  reason = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
+  rest (self, reason);
+}
+
+gboolean
+dps_provisioner_reload (DpsProvisioner *self, GError **error)
+{
+  g_autoptr (DpsFailure) reason = NULL;
+  gboolean had_identity = dps_keeper_get_identity (self->keeper) != NULL;
+  gboolean good;
+
+  if (self->attempt != NULL)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_BUSY,
+                   "an attempt is in flight; try again");
+      return FALSE;
+    }
+  good = dps_settings_reload (self->settings, error);
+  dps_summary_show_config (self->report, self->settings, self->keeper);
+  if (good && (self->timer != 0 || (had_identity && !identity_is_current (self))))
+    {
+      start_attempt (self);
+      return TRUE;
+    }
+  reason = standing_reason (self);
+  if (self->timer == 0)
+    rest (self, reason);
+  return good;
+}
+
+void
+dps_provisioner_reset_async (DpsProvisioner *self,
+                             GAsyncReadyCallback callback,
+                             gpointer data)
+{
+  GTask *task = g_task_new (self, NULL, callback, data);
+
+  if (self->reset != NULL)
+    {
+      g_task_return_new_error (task,
+                               DPS_ERROR,
+                               DPS_ERROR_BUSY,
+                               "another reset is waiting for the attempt to end");
+      g_object_unref (task);
+      return;
+    }
+  end_waits (self);
+  if (self->attempt == NULL)
+    {
+      begin_reset (self, task);
+      return;
+    }
+  self->reset = task;
+  g_cancellable_cancel (self->cancellable);
+}
+
+gboolean
+dps_provisioner_reset_finish (DpsProvisioner *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+on_key_stored (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  DpsProvisioner *self = g_task_get_source_object (task);
+  GError *error = NULL;
+
+  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
+    {
+      update_busy (self);
+      g_task_return_error (task, error);
+      return;
+    }
+  dps_message ((TOPIC ("identity")), "a device key was imported");
+  dps_summary_show_identity (self->report, self->keeper);
+  /* Whatever is being waited for, a new key is a reason to look at once. */
+  if (self->timer != 0)
+    start_attempt (self);
+  update_busy (self);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+dps_provisioner_import_key_async (DpsProvisioner *self,
+                                  DpsSecret *key,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
+  g_autoptr (DpsSecret) decoded = NULL;
+  GError *error = NULL;
+
+  decoded = dps_secret_new_from_base64 ((const char *) dps_secret_data (key),
+                                        dps_secret_size (key),
+                                        KEY_MIN,
+                                        KEY_MAX,
+                                        &error);
+  if (decoded == NULL)
+    {
+      g_prefix_error (&error, "the key is refused: ");
+      g_task_return_error (task, error);
+      return;
+    }
+  if (self->attempt != NULL)
+    {
+      g_task_return_new_error (task,
+                               DPS_ERROR,
+                               DPS_ERROR_BUSY,
+                               "an attempt is in flight; try again");
+      return;
+    }
+  dps_keeper_put_imported_key_async (self->keeper,
+                                     key,
+                                     on_key_stored,
+                                     g_object_ref (task));
+  update_busy (self);
+}
+
+gboolean
+dps_provisioner_import_key_finish (DpsProvisioner *self,
+                                   GAsyncResult *result,
+                                   GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-keeper.h"
+#include "core/dps-settings.h"
+#include "core/dps-report.h"
+
+#include <gio/gio.h>
+
+/* DpsProvisioner: decides when this host registers, and keeps the one attempt there may
+ * be. It serves the identity in the keeper all along. Main thread only; nothing here
+ * blocks.
+ *
+ * Signals: "busy" (property, boolean) is TRUE while an attempt or a wait of its own is
+ * under way, so that whoever owns the process stays; "assignment-changed" (hub, device)
+ * after an identity with another hub or device is on disk, or with two empty texts after
+ * a reset. */
+#define DPS_TYPE_PROVISIONER (dps_provisioner_get_type ())
+G_DECLARE_FINAL_TYPE (DpsProvisioner, dps_provisioner, DPS, PROVISIONER, GObject)
+
+typedef enum
+{
+  DPS_ORIGIN_OPERATOR, /* begins at once */
+  DPS_ORIGIN_BOOT      /* spread over splay-seconds */
+} DpsOrigin;
+
+/* All three are referenced. */
+DpsProvisioner *dps_provisioner_new (DpsSettings *settings,
+                                     DpsKeeper *keeper,
+                                     DpsReport *report);
+
+/* Brings the status in line with the configuration and the identity in the keeper; call
+ * once both are loaded. */
+void dps_provisioner_start (DpsProvisioner *self);
+
+/* Does nothing where an identity of the present configuration is in force, joins an
+ * attempt in flight, otherwise starts one. DPS_ERROR_NOT_CONFIGURED or what the
+ * configuration's error was, where there is none to work with. */
+gboolean dps_provisioner_provision (DpsProvisioner *self,
+                                    DpsOrigin origin,
+                                    GError **error);
+
+/* Registers again; the identity in force serves until the new one is on disk. */
+gboolean dps_provisioner_reprovision (DpsProvisioner *self, GError **error);
+
+/* Ends an attempt or a wait. */
+void dps_provisioner_cancel (DpsProvisioner *self);
+
+/* Reads the configuration again; on an error the one in force stays. DPS_ERROR_BUSY while
+ * an attempt is in flight. */
+gboolean dps_provisioner_reload (DpsProvisioner *self, GError **error);
+
+/* Cancels, then forgets identity and imported key. */
+void dps_provisioner_reset_async (DpsProvisioner *self,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data);
+gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
+                                       GAsyncResult *result,
+                                       GError **error);
+
+/* Checks that key is base64 of 16 to 64 bytes and puts it into the store.
+ * DPS_ERROR_BUSY while an attempt is in flight. */
+void dps_provisioner_import_key_async (DpsProvisioner *self,
+                                       DpsSecret *key,
+                                       GAsyncReadyCallback callback,
+                                       gpointer data);
+gboolean dps_provisioner_import_key_finish (DpsProvisioner *self,
+                                            GAsyncResult *result,
+                                            GError **error);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-settings.h"
+#include "common/dps-error.h"
+#include "common/dps-log.h"
+
+struct _DpsSettings
+{
+  GObject parent;
+  char *config_dir, *run_dir, *vendor_dir, *credentials_dir;
+  char *plugin_host, *plugin_dir;
+  DpsConfig *config;
+  GError *error;
+};
+
+G_DEFINE_FINAL_TYPE (DpsSettings, dps_settings, G_TYPE_OBJECT)
+
+static void
+dps_settings_finalize (GObject *object)
+{
+  DpsSettings *self = DPS_SETTINGS (object);
+
+  g_free (self->config_dir);
+  g_free (self->run_dir);
+  g_free (self->vendor_dir);
+  g_free (self->credentials_dir);
+  g_free (self->plugin_host);
+  g_free (self->plugin_dir);
+  g_clear_object (&self->config);
+  g_clear_error (&self->error);
+  G_OBJECT_CLASS (dps_settings_parent_class)->finalize (object);
+}
+
+static void
+dps_settings_class_init (DpsSettingsClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = dps_settings_finalize;
+}
+
+static void
+dps_settings_init (DpsSettings *self)
+{
+}
+
+DpsSettings *
+dps_settings_new (const DpsConfigPaths *paths,
+                  const char *plugin_host,
+                  const char *plugin_dir)
+{
+  DpsSettings *self = g_object_new (DPS_TYPE_SETTINGS, NULL);
+
+  self->config_dir = g_strdup (paths->config_dir);
+  self->run_dir = g_strdup (paths->run_dir);
+  self->vendor_dir = g_strdup (paths->vendor_dir);
+  self->credentials_dir = g_strdup (paths->credentials_dir);
+  self->plugin_host = g_strdup (plugin_host);
+  self->plugin_dir = g_strdup (plugin_dir);
+  return self;
+}
+
+static void
+log_warnings (DpsConfig *config)
+{
+  g_auto (GStrv) warnings = dps_config_dup_warnings (config);
+
+  for (guint i = 0; warnings[i] != NULL; i++)
+    dps_warning ((TOPIC ("config")), "%s", warnings[i]);
+}
+
+gboolean
+dps_settings_reload (DpsSettings *self, GError **error)
+{
+  DpsConfigPaths paths = { self->config_dir,
+                           self->run_dir,
+                           self->vendor_dir,
+                           self->credentials_dir };
+  g_autoptr (DpsConfig) config = NULL;
+
+  g_clear_error (&self->error);
+  config = dps_config_load (&paths, &self->error);
+  if (config == NULL || !dps_config_check (config, &self->error))
+    {
+      if (error != NULL)
+        *error = g_error_copy (self->error);
+      return FALSE;
+    }
+  log_warnings (config);
+  g_set_object (&self->config, config);
+  return TRUE;
+}
+
+DpsConfig *
+dps_settings_get_config (DpsSettings *self)
+{
+  return self->config;
+}
+
+const GError *
+dps_settings_get_error (DpsSettings *self)
+{
+  return self->error;
+}
+
+DpsFailureKind
+dps_settings_failure_kind (const GError *error)
+{
+  if (g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_CONFIGURED))
+    return DPS_FAILURE_NOT_CONFIGURED;
+  if (g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED))
+    return DPS_FAILURE_CONFIG_UNSUPPORTED;
+  return DPS_FAILURE_CONFIG_INVALID;
+}
+
+const char *
+dps_settings_get_plugin_host (DpsSettings *self)
+{
+  return self->plugin_host;
+}
+
+const char *
+dps_settings_get_plugin_dir (DpsSettings *self)
+{
+  return self->plugin_dir;
+}

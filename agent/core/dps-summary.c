@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-summary.h"
+#include "core/dps-plugin-list.h"
+
+#include <string.h>
+
+void
+dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper)
+{
+  DpsIdentity *identity = dps_keeper_get_identity (keeper);
+
+  dps_report_set_string (report, "assigned-hub", identity ? identity->hub : "");
+  dps_report_set_string (report, "device-id", identity ? identity->device_id : "");
+  dps_report_set_string (report, "credential-kind", identity ? "sas" : "none");
+  dps_report_set_boolean (report, "verified", identity && identity->verified);
+  dps_report_set_string (report, "protection-level", dps_keeper_get_protection (keeper));
+  if (identity != NULL)
+    dps_report_set_string (report, "registration-id", identity->registration_id);
+}
+
+void
+dps_summary_show_config (DpsReport *report, DpsSettings *settings, DpsKeeper *keeper)
+{
+  DpsConfig *config = dps_settings_get_config (settings);
+  DpsIdentity *identity = dps_keeper_get_identity (keeper);
+  const char *id;
+
+  if (config == NULL)
+    return;
+  id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
+  if (id == NULL && identity != NULL)
+    id = identity->registration_id;
+  dps_report_set_string (report,
+                         "endpoint",
+                         dps_config_get_string (config, DPS_CONFIG_ENDPOINT));
+  dps_report_set_string (report,
+                         "attestation",
+                         dps_config_get_string (config, DPS_CONFIG_ATTESTATION));
+  dps_report_set_string (report, "registration-id", id);
+}
+
+static void
+show_plugins (DpsReport *report,
+              DpsSettings *settings,
+              const char *availability,
+              const char *reason)
+{
+  g_auto (GStrv) names = dps_plugin_list (dps_settings_get_plugin_dir (settings));
+  DpsConfig *config = dps_settings_get_config (settings);
+  const char *chosen =
+      config ? dps_config_get_string (config, DPS_CONFIG_ATTESTATION) : NULL;
+
+  g_object_set (report,
+                "plugins",
+                dps_plugin_list_describe ((const char *const *) names,
+                                          chosen,
+                                          availability,
+                                          reason),
+                NULL);
+}
+
+void
+dps_summary_show_plugins (DpsReport *report,
+                          DpsSettings *settings,
+                          const DpsFailure *failure)
+{
+  const char *phase = failure ? dps_failure_row (failure->kind)->phase : "";
+  g_autofree char *text = failure ? dps_failure_describe (failure) : NULL;
+
+  if (failure == NULL)
+    show_plugins (report, settings, "unknown", "it is asked when it is needed");
+  else if (failure->kind == DPS_FAILURE_PLUGIN_LATER)
+    show_plugins (report, settings, "later", text);
+  else if (strcmp (phase, "attestation") == 0)
+    show_plugins (report, settings, "never", text);
+  else if (strcmp (phase, "network") == 0 || strcmp (phase, "service") == 0)
+    dps_summary_show_plugin_usable (report, settings);
+}
+
+void
+dps_summary_show_plugin_usable (DpsReport *report, DpsSettings *settings)
+{
+  show_plugins (report, settings, "usable", "");
+}

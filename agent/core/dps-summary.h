@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-keeper.h"
+#include "core/dps-report.h"
+#include "core/dps-settings.h"
+
+/* Brings the report in line with what the agent holds: the identity in force, the
+ * configuration in force, and what is known of the plugins. The state is not touched
+ * here. */
+void dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper);
+void dps_summary_show_config (DpsReport *report,
+                              DpsSettings *settings,
+                              DpsKeeper *keeper);
+
+/* failure is how the last attempt ended; NULL = there was none. */
+void dps_summary_show_plugins (DpsReport *report,
+                               DpsSettings *settings,
+                               const DpsFailure *failure);
+/* After an attempt that the plugin served. */
+void dps_summary_show_plugin_usable (DpsReport *report, DpsSettings *settings);
