@@ -74,10 +74,21 @@ dps_log_init (const char *program, gboolean debug)
 }
 
 void
+dps_log_message_id (const char *code, char id[DPS_LOG_MESSAGE_ID_SIZE])
+{
+  /* 28 digits drawn once; the last four are those of the code. */
+  g_snprintf (id,
+              DPS_LOG_MESSAGE_ID_SIZE,
+              "b7a4c1f25e0d4d3c8f6a91d27c50%04u",
+              (guint) g_ascii_strtoull (code + strcspn (code, "0123456789"), NULL, 10));
+}
+
+void
 dps_log_full (GLogLevelFlags level, const DpsLogContext *context, const char *format, ...)
 {
   g_autofree char *message = NULL;
-  GLogField fields[6] = { { "MESSAGE", NULL, -1 },
+  char id[DPS_LOG_MESSAGE_ID_SIZE];
+  GLogField fields[7] = { { "MESSAGE", NULL, -1 },
                           { "PRIORITY", priority_of (level), -1 },
                           { "GLIB_DOMAIN", "dps-agent", -1 },
                           { "DPS_TOPIC", context->topic, -1 } };
@@ -91,6 +102,10 @@ dps_log_full (GLogLevelFlags level, const DpsLogContext *context, const char *fo
   if (context->object != NULL)
     fields[n++] = (GLogField){ "DPS_OBJECT", context->object, -1 };
   if (context->code != NULL)
-    fields[n++] = (GLogField){ "DPS_CODE", context->code, -1 };
+    {
+      dps_log_message_id (context->code, id);
+      fields[n++] = (GLogField){ "DPS_CODE", context->code, -1 };
+      fields[n++] = (GLogField){ "MESSAGE_ID", id, -1 };
+    }
   g_log_structured_array (level, fields, n);
 }

@@ -24,6 +24,12 @@ typedef struct
  * only where debug is set. Call once from main(). */
 void dps_log_init (const char *program, gboolean debug);
 
+#define DPS_LOG_MESSAGE_ID_SIZE 33
+
+/* The journal's message id of a failure code "DPS-E301": one 128-bit number for each, in
+ * hex. */
+void dps_log_message_id (const char *code, char id[DPS_LOG_MESSAGE_ID_SIZE]);
+
 void dps_log_full (GLogLevelFlags level,
                    const DpsLogContext *context,
                    const char *format,

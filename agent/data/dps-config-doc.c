@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-config-keys.h"
+#include "data/dps-roff.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -92,52 +93,26 @@ append_example (GString *out)
     }
 }
 
-/* Text as roff: hyphens that are to be typed stay hyphens, no line begins with a request.
- */
-static char *
-escape_roff (const char *text)
-{
-  g_autoptr (GString) out = g_string_new (NULL);
-
-  for (const char *p = text; *p != '\0'; p++)
-    switch (*p)
-      {
-      case '\\':
-        g_string_append (out, "\\e");
-        break;
-      case '-':
-        g_string_append (out, "\\-");
-        break;
-      case '.':
-      case '\'':
-        g_string_append_printf (out, p == text ? "\\&%c" : "%c", *p);
-        break;
-      default:
-        g_string_append_c (out, *p);
-      }
-  return g_string_free (g_steal_pointer (&out), FALSE);
-}
-
 static void
 append_man_key (GString *out, const DpsConfigKey *key)
 {
   g_autofree char *values = dps_config_key_describe_values (key);
-  g_autofree char *name = escape_roff (key->key);
-  g_autofree char *text = escape_roff (key->text);
-  g_autofree char *form = escape_roff (values);
+  g_autofree char *name = dps_roff_escape (key->key);
+  g_autofree char *text = dps_roff_escape (key->text);
+  g_autofree char *form = dps_roff_escape (values);
 
   g_string_append_printf (out, ".TP\n.BR %s =\n%s\n", name, text);
   if (key->type != DPS_CONFIG_TYPE_STRING)
     g_string_append_printf (out, "Value: %s.\n", form);
   if (key->fallback != NULL)
     {
-      g_autofree char *fallback = escape_roff (key->fallback);
+      g_autofree char *fallback = dps_roff_escape (key->fallback);
 
       g_string_append_printf (out, "Default:\n.BR %s .\n", fallback);
     }
   if (key->lacks != NULL)
     {
-      g_autofree char *lacks = escape_roff (key->lacks);
+      g_autofree char *lacks = dps_roff_escape (key->lacks);
 
       g_string_append_printf (out, ".I Not yet:\nthis version does not %s.\n", lacks);
     }
@@ -152,8 +127,8 @@ make_man_options (void)
 
   for (gsize i = 0; i < n; i++)
     {
-      g_autofree char *name = escape_roff (groups[i].name);
-      g_autofree char *text = escape_roff (groups[i].text);
+      g_autofree char *name = dps_roff_escape (groups[i].name);
+      g_autofree char *text = dps_roff_escape (groups[i].text);
 
       g_string_append_printf (out,
                               ".SS [%s%s]\n%s\n",
@@ -166,28 +141,6 @@ make_man_options (void)
           append_man_key (out, dps_config_key (id));
     }
   return g_string_free (g_steal_pointer (&out), FALSE);
-}
-
-static gboolean
-append_man (GString *out, const char *template, GError **error)
-{
-  g_autofree char *text = NULL;
-  g_autofree char *options = make_man_options ();
-
-  if (!g_file_get_contents (template, &text, NULL, error))
-    return FALSE;
-  g_string_append (out, text);
-  if (g_string_replace (out, "@OPTIONS@\n", options, 0) != 1)
-    {
-      g_set_error (error,
-                   G_FILE_ERROR,
-                   G_FILE_ERROR_INVAL,
-                   "%s has not one line @OPTIONS@",
-                   template);
-      return FALSE;
-    }
-  g_string_replace (out, "@VERSION@", PACKAGE_VERSION, 0);
-  return TRUE;
 }
 
 int
@@ -203,7 +156,7 @@ main (int argc, char **argv)
       fprintf (stderr, "usage: %s example | man TEMPLATE\n", argv[0]);
       return 2;
     }
-  else if (!append_man (out, argv[2], &error))
+  else if (!dps_roff_fill (out, argv[2], "@OPTIONS@\n", make_man_options (), &error))
     {
       fprintf (stderr, "%s\n", error->message);
       return 1;

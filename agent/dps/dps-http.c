@@ -3,6 +3,7 @@
 
 #include "dps/dps-http.h"
 #include "dps/dps-http-pin.h"
+#include "dps/dps-http-roots.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 
@@ -162,41 +163,6 @@ on_ready (void *user_data, char *peer, char *local, int peer_port, int local_por
 /* ---- making one ---- */
 
 static gboolean
-load_roots (X509_STORE *roots, const char *path, GError **error)
-{
-  if (X509_STORE_load_file (roots, path) == 1)
-    return TRUE;
-  g_set_error (error,
-               DPS_ERROR,
-               DPS_ERROR_NOT_CONFIGURED,
-               "cannot load root certificates (PEM) from %s; check that the file exists,"
-               " is readable for the agent and has only certificates",
-               path);
-  return FALSE;
-}
-
-static X509_STORE *
-make_roots (const DpsHttpOptions *options, GError **error)
-{
-  g_autoptr (X509_STORE) roots = X509_STORE_new ();
-  const char *system_file =
-      options->system_ca_file != NULL ? options->system_ca_file : DPS_SYSTEM_CA_FILE;
-  gboolean with_system = g_file_test (system_file, G_FILE_TEST_EXISTS);
-
-  if (roots == NULL)
-    {
-      g_set_error (error, DPS_ERROR, DPS_ERROR_FAILED, "OpenSSL has no memory");
-      return NULL;
-    }
-  if ((with_system || options->ca_file == NULL) &&
-      !load_roots (roots, system_file, error))
-    return NULL;
-  if (options->ca_file != NULL && !load_roots (roots, options->ca_file, error))
-    return NULL;
-  return g_steal_pointer (&roots);
-}
-
-static gboolean
 add_pin (DpsHttp *self, const char *pin, GError **error)
 {
   g_autofree char *entry = dps_http_pin_parse (pin, error);
@@ -273,7 +239,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
   self = g_new0 (DpsHttp, 1);
   self->check_address = options->check_address;
   self->check_data = options->check_data;
-  self->roots = make_roots (options, error);
+  self->roots = dps_http_roots_load (options->system_ca_file, options->ca_file, error);
   if (self->roots == NULL)
     return NULL;
   for (gsize i = 0; options->pins != NULL && options->pins[i] != NULL; i++)

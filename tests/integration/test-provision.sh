@@ -136,7 +136,7 @@ check "reset forgets" reset
 import_key() {
     sed -i '/key-file/d' "$world/etc/agent.conf.d/site.conf"
     ctl reload || return 1
-    exits 1 ctl provision --wait --timeout 20 && out=$(ctl status) && has "$out" DPS-E204 || return 1
+    exits 1 ctl provision --wait --timeout 20 && out=$(exits 3 ctl status) && has "$out" DPS-E204 || return 1
     is "$(json state)" held || return 1
     out=$(echo 'no base64!' | exits 1 ctl import-key - 2>&1) && has "$out" base64 || return 1
     printf '%s\n' "$device_key" | ctl import-key - && ctl wait --timeout 60 && is "$(json state)" provisioned
