@@ -6,16 +6,19 @@
 #include "bus/dps-error-gate.h"
 #include "bus/dps-options.h"
 #include "common/dps-error.h"
+#include "common/dps-io.h"
 #include "common/dps-log.h"
 #include "common/dps-secret.h"
 #include "core/dps-handout.h"
 
 #include <dps-agent-generated.h>
 #include <gio/gunixfdlist.h>
+#include <poll.h>
 #include <string.h>
 
 #define TOKEN_TTL_DEFAULT 600
 #define IMPORT_KEY_MAX 1024
+#define IMPORT_KEY_WAIT_MS 10000
 #define HOLD_CALL "call"
 #define HOLD_WORK "work"
 

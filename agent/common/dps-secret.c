@@ -4,11 +4,11 @@
 #include "common/dps-secret.h"
 #include "common/dps-error.h"
 #include "common/dps-io.h"
+#include "common/dps-memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,17 +180,7 @@ dps_secret_equal (const DpsSecret *a, const DpsSecret *b)
 int
 dps_secret_to_memfd (const DpsSecret *self, GError **error)
 {
-  dps_autofd fd = memfd_create ("dps-secret", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-  if (fd < 0)
-    return dps_set_errno (error, errno, "making a memory file"), -1;
-  if (!dps_write_all (fd, self->data, self->size, error))
-    return -1;
-  if (lseek (fd, 0, SEEK_SET) < 0 ||
-      fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) <
-          0)
-    return dps_set_errno (error, errno, "sealing a memory file"), -1;
-  return dps_steal_fd (&fd);
+  return dps_memfd_new ("dps-secret", self->data, self->size, error);
 }
 
 DpsSecret *

@@ -273,7 +273,7 @@ worth_redating (DpsAttempt *self, const DpsFailure *failure)
 static void
 on_poll_failed (DpsAttempt *self, DpsFailure *failure)
 {
-  gint64 wait;
+  gint64 paced, wait;
 
   if (!dps_step_may_poll_again (failure))
     {
@@ -281,7 +281,11 @@ on_poll_failed (DpsAttempt *self, DpsFailure *failure)
       return;
     }
   self->lost_polls++;
-  wait = MAX (dps_pacing_backoff (self->lost_polls, g_random_int ()), failure->wait);
+  paced = dps_pacing_next_poll (&self->polls,
+                                failure->wait > 0 ? failure->wait : DPS_PACING_NONE,
+                                g_get_monotonic_time (),
+                                g_random_int ());
+  wait = MAX (dps_pacing_backoff (self->lost_polls, g_random_int ()), paced);
   dps_report_explain (self->report, failure);
   dps_failure_unref (failure);
   plan_poll (self, wait);

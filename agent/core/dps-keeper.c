@@ -162,8 +162,26 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
                                    GAsyncReadyCallback callback,
                                    gpointer data)
 {
-  DpsVault *vault = dps_vault_copy (self->vault);
+  g_autoptr (DpsSecret) decoded = NULL;
+  DpsVault *vault;
+  GError *error = NULL;
 
+  decoded = dps_secret_new_from_base64 ((const char *) dps_secret_data (key),
+                                        dps_secret_size (key),
+                                        DPS_DEVICE_KEY_MIN,
+                                        DPS_DEVICE_KEY_MAX,
+                                        &error);
+  if (decoded == NULL)
+    {
+      g_prefix_error (&error, "the key is refused: ");
+      g_task_report_error (self,
+                           callback,
+                           data,
+                           dps_keeper_put_imported_key_async,
+                           error);
+      return;
+    }
+  vault = dps_vault_copy (self->vault);
   g_clear_pointer (&vault->imported_key, dps_secret_unref);
   vault->imported_key = dps_secret_ref (key);
   change (self, vault, commit_in_thread, callback, data);

@@ -28,8 +28,13 @@ const char *dps_keeper_get_protection (DpsKeeper *self);
 
 gboolean dps_keeper_is_busy (DpsKeeper *self);
 
-/* Replaces identity or imported key and keeps the other. Finish with dps_keeper_finish().
- */
+/* Bytes of a symmetric device key (dps-protocol §3.1). */
+#define DPS_DEVICE_KEY_MIN 16
+#define DPS_DEVICE_KEY_MAX 64
+
+/* Replaces identity or imported key and keeps the other; a key that is not base64 of
+ * DPS_DEVICE_KEY_MIN to MAX bytes is DPS_ERROR_INVALID_ARGUMENT. Finish with
+ * dps_keeper_finish(). */
 void dps_keeper_put_identity_async (DpsKeeper *self,
                                     DpsIdentity *identity,
                                     GAsyncReadyCallback callback,

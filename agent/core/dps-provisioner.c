@@ -11,9 +11,6 @@
 
 #include <string.h>
 
-#define KEY_MIN 16
-#define KEY_MAX 64
-
 struct _DpsProvisioner
 {
   GObject parent;
@@ -26,6 +23,7 @@ struct _DpsProvisioner
   guint timer;  /* until the next attempt */
   DpsRecheck *recheck;
   guint failures;
+  gboolean store_is_newer; /* nothing could be committed, so nothing is begun */
   gboolean busy;
 };
 
@@ -158,7 +156,10 @@ dps_provisioner_start (DpsProvisioner *self)
 
   dps_settings_reload (self->settings, NULL);
   if (!dps_keeper_load (self->keeper, &error))
-    reason = dps_failure_new_from_error (store_failure_kind (error), error);
+    {
+      reason = dps_failure_new_from_error (store_failure_kind (error), error);
+      self->store_is_newer = reason->kind == DPS_FAILURE_STORE_NEWER;
+    }
   else
     reason = standing_reason (self);
   dps_summary_show_config (self->report, self->settings, self->keeper);
@@ -236,6 +237,7 @@ on_reset_done (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   self->failures = 0;
+  self->store_is_newer = FALSE;
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   rest (self, NULL);
@@ -272,6 +274,11 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
     {
       reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
       after_failure (self, reason);
+      if (self->reset != NULL)
+        {
+          end_waits (self);
+          begin_reset (self, g_steal_pointer (&self->reset));
+        }
       return;
     }
   self->failures = 0;
@@ -372,21 +379,47 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
   return self;
 }
 
-/* TRUE where there is a configuration to work with. */
+/* Reads the configuration again, so that an operator who has just edited it need not know
+ * of Reload; an error leaves the one in force where it was. */
 static gboolean
-need_config (DpsProvisioner *self, GError **error)
+refresh (DpsProvisioner *self, GError **error)
 {
-  const GError *why = dps_settings_get_error (self->settings);
+  g_autoptr (GError) local_error = NULL;
+  g_autoptr (DpsFailure) reason = NULL;
+  gboolean good = dps_settings_reload (self->settings, &local_error);
 
-  if (dps_settings_get_config (self->settings) != NULL)
-    return TRUE;
-  g_set_error (error,
-               DPS_ERROR,
-               why && why->domain == DPS_ERROR ? why->code : DPS_ERROR_NOT_CONFIGURED,
-               "%s %s",
-               dps_failure_row (dps_settings_failure_kind (why))->code,
-               why ? why->message : "not configured");
-  return FALSE;
+  dps_summary_show_config (self->report, self->settings, self->keeper);
+  reason = standing_reason (self);
+  if (self->timer == 0)
+    rest (self, reason);
+  if (!good)
+    g_propagate_prefixed_error (error,
+                                g_steal_pointer (&local_error),
+                                "%s ",
+                                dps_failure_row (reason->kind)->code);
+  return good;
+}
+
+/* Whether an attempt may begin now. */
+static gboolean
+prepare (DpsProvisioner *self, GError **error)
+{
+  const DpsFailureRow *newer = dps_failure_row (DPS_FAILURE_STORE_NEWER);
+
+  if (!refresh (self, error))
+    return FALSE;
+  if (self->store_is_newer)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_NOT_SUPPORTED,
+                   "%s %s; %s",
+                   newer->code,
+                   newer->cause,
+                   newer->remedy);
+      return FALSE;
+    }
+  return TRUE;
 }
 
 static void
@@ -413,9 +446,7 @@ dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **erro
 {
   if (self->attempt != NULL)
     return TRUE;
-  if (dps_settings_get_config (self->settings) == NULL)
-    dps_provisioner_reload (self, NULL);
-  if (!need_config (self, error))
+  if (!prepare (self, error))
     return FALSE;
   if (identity_is_current (self))
     return TRUE;
@@ -429,10 +460,11 @@ dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **erro
 gboolean
 dps_provisioner_reprovision (DpsProvisioner *self, GError **error)
 {
-  if (!need_config (self, error))
+  if (self->attempt != NULL)
+    return TRUE;
+  if (!prepare (self, error))
     return FALSE;
-  if (self->attempt == NULL)
-    start_attempt (self);
+  start_attempt (self);
   return TRUE;
 }
 
@@ -456,10 +488,6 @@ dps_provisioner_cancel (DpsProvisioner *self)
 gboolean
 dps_provisioner_reload (DpsProvisioner *self, GError **error)
 {
-  g_autoptr (DpsFailure) reason = NULL;
-  gboolean had_identity = dps_keeper_get_identity (self->keeper) != NULL;
-  gboolean good;
-
   if (self->attempt != NULL)
     {
       g_set_error (error,
@@ -468,17 +496,15 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
                    "an attempt is in flight; try again");
       return FALSE;
     }
-  good = dps_settings_reload (self->settings, error);
-  dps_summary_show_config (self->report, self->settings, self->keeper);
-  if (good && (self->timer != 0 || (had_identity && !identity_is_current (self))))
-    {
-      start_attempt (self);
-      return TRUE;
-    }
-  reason = standing_reason (self);
-  if (self->timer == 0)
-    rest (self, reason);
-  return good;
+  if (!refresh (self, error))
+    return FALSE;
+  /* What is being waited for may just have been mended, and an identity of another
+   * configuration is not this host's any more. */
+  if (!self->store_is_newer &&
+      (self->timer != 0 ||
+       (dps_keeper_get_identity (self->keeper) != NULL && !identity_is_current (self))))
+    start_attempt (self);
+  return TRUE;
 }
 
 void
@@ -542,20 +568,7 @@ dps_provisioner_import_key_async (DpsProvisioner *self,
                                   gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
-  g_autoptr (DpsSecret) decoded = NULL;
-  GError *error = NULL;
 
-  decoded = dps_secret_new_from_base64 ((const char *) dps_secret_data (key),
-                                        dps_secret_size (key),
-                                        KEY_MIN,
-                                        KEY_MAX,
-                                        &error);
-  if (decoded == NULL)
-    {
-      g_prefix_error (&error, "the key is refused: ");
-      g_task_return_error (task, error);
-      return;
-    }
   if (self->attempt != NULL)
     {
       g_task_return_new_error (task,

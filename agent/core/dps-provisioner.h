@@ -58,7 +58,7 @@ gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
                                        GAsyncResult *result,
                                        GError **error);
 
-/* Checks that key is base64 of 16 to 64 bytes and puts it into the store.
+/* Puts key, base64 of 16 to 64 bytes or DPS_ERROR_INVALID_ARGUMENT, into the store.
  * DPS_ERROR_BUSY while an attempt is in flight. */
 void dps_provisioner_import_key_async (DpsProvisioner *self,
                                        DpsSecret *key,
