@@ -48,7 +48,7 @@ world_enrolments() {
     cat >"$world/emulator/enrolments.json" <<JSON
 { "individual": [ { "registrationId": "$registration_id", "attestation": "symmetricKey",
                     "primaryKey": "$device_key", "secondaryKey": "$device_key",
-                    "hub": "$hub", "payload": { "site": "north" } } ] }
+                    "hub": "$hub", "payload": "echo" } ] }
 JSON
 }
 
@@ -131,10 +131,10 @@ world_configure() {
         printf '[provisioning]\nendpoint=%s\nid-scope=%s\nregistration-id=%s\n' \
             "$endpoint" "$id_scope" "$registration_id"
         printf 'attestation=symmetric-key\nsplay-seconds=0\n'
-        printf '%s\n' "$@"
-        printf '[network]\naddress=127.0.0.1:%s;%s=127.0.0.1:%s\nca-file=%s\n' \
+        (($# == 0)) || printf '%s\n' "$@"
+        printf '\n[network]\naddress=127.0.0.1:%s;%s=127.0.0.1:%s\nca-file=%s\n' \
             "$port" "$hub" "$port" "$ca"
-        printf '[plugin symmetric-key]\nkey-file=%s\n' "$world/etc/device.key"
+        printf '\n[plugin symmetric-key]\nkey-file=%s\n' "$world/etc/device.key"
     } >"$world/etc/agent.conf.d/site.conf"
 }
 

@@ -21,7 +21,8 @@ unconfigured() {
 }
 check "without configuration it says what is missing" unconfigured
 
-world_configure
+printf '%s\n' '{ "site": "north", "hw": ["r2", 7] }' >"$world/etc/payload.json"
+world_configure "payload-file=$world/etc/payload.json"
 not_provisioned() {
     ctl reload && is "$(json state)" idle && out=$(exits 3 ctl token 2>&1) && has "$out" idle
 }
@@ -71,9 +72,10 @@ check "token options are checked" token_options
 
 payload() {
     out=$(gdbus call --address "$bus_address" --dest org.dpsagent.Agent1 --object-path /org/dpsagent/Agent1 \
-        --method org.dpsagent.Agent1.Credentials.GetPayload) && has "$out" north
+        --method org.dpsagent.Agent1.Credentials.GetPayload) &&
+        is "$out" "('{\"site\":\"north\",\"hw\":[\"r2\",7]}',)"
 }
-check "the service's payload comes out" payload
+check "the payload goes in, and what the service makes of it comes out" payload
 
 denied() {
     exits 4 as_nobody token && exits 4 as_nobody provision && exits 4 as_nobody reset --yes &&
