@@ -14,14 +14,14 @@
 struct _DpsAuthority
 {
   GDBusConnection *connection;
-  gid_t admin_group;
+  gboolean on_system_bus;
 };
 
 typedef struct
 {
   GDBusMethodInvocation *invocation;
   DpsRight right;
-  gid_t admin_group;
+  gboolean may_ask;
   uid_t uid;
 } Check;
 
@@ -33,13 +33,11 @@ check_free (Check *check)
 }
 
 DpsAuthority *
-dps_authority_new (GDBusConnection *connection)
+dps_authority_new (GDBusConnection *connection, gboolean on_system_bus)
 {
   DpsAuthority *self = g_new0 (DpsAuthority, 1);
-  struct group *group = getgrnam (ADMIN_GROUP);
-
   self->connection = g_object_ref (connection);
-  self->admin_group = group ? group->gr_gid : (gid_t) -1;
+  self->on_system_bus = on_system_bus;
   return self;
 }
 
@@ -148,6 +146,18 @@ read_credentials (GVariant *reply, GArray *groups)
   return caller;
 }
 
+/* Looked up where it matters only: most calls are root's, and the look-up loads name
+ * services. */
+static gid_t
+admin_group (const DpsCaller *caller, DpsRight right)
+{
+  struct group *group = NULL;
+
+  if (right == DPS_RIGHT_CONTROL && caller->known && caller->uid != 0)
+    group = getgrnam (ADMIN_GROUP);
+  return group ? group->gr_gid : (gid_t) -1;
+}
+
 static void
 on_credentials (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -160,13 +170,16 @@ on_credentials (GObject *source, GAsyncResult *result, gpointer data)
   if (reply != NULL)
     caller = read_credentials (reply, groups);
   check->uid = caller.uid;
-  switch (dps_access_decide (&caller, check->right, check->admin_group))
+  switch (dps_access_decide (&caller, check->right, admin_group (&caller, check->right)))
     {
     case DPS_ACCESS_ALLOW:
       allow (data);
       break;
     case DPS_ACCESS_ASK_POLKIT:
-      polkit_authority_get_async (NULL, on_polkit, data);
+      if (check->may_ask)
+        polkit_authority_get_async (NULL, on_polkit, data);
+      else
+        deny (data, "UID 0 or group " ADMIN_GROUP " is needed");
       break;
     case DPS_ACCESS_DENY:
     default:
@@ -187,7 +200,7 @@ dps_authority_check_async (DpsAuthority *self,
 
   check->invocation = g_object_ref (invocation);
   check->right = right;
-  check->admin_group = self->admin_group;
+  check->may_ask = self->on_system_bus;
   check->uid = (uid_t) -1;
   g_task_set_task_data (task, check, (GDestroyNotify) check_free);
   g_dbus_connection_call (self->connection,

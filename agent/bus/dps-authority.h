@@ -11,7 +11,9 @@ typedef struct _DpsAuthority DpsAuthority;
 
 #define DPS_POLKIT_ACTION "org.dpsagent.control"
 
-DpsAuthority *dps_authority_new (GDBusConnection *connection);
+/* on_system_bus: polkit knows callers by their names there, and there alone; elsewhere it
+ * is not asked, and the answer is no. */
+DpsAuthority *dps_authority_new (GDBusConnection *connection, gboolean on_system_bus);
 void dps_authority_free (DpsAuthority *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsAuthority, dps_authority_free)
 

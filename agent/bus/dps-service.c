@@ -241,11 +241,13 @@ run_reload (Call *call)
 static void
 on_key_imported (GObject *source, GAsyncResult *result, gpointer data)
 {
+  Call *call = data;
   GError *error = NULL;
-  gboolean done =
-      dps_provisioner_import_key_finish (DPS_PROVISIONER (source), result, &error);
+  gboolean done = dps_keeper_finish (DPS_KEEPER (source), result, &error);
 
-  answer_done (data, done, error);
+  if (done)
+    dps_provisioner_key_imported (call->service->provisioner);
+  answer_done (call, done, error);
 }
 
 /* Reading may wait for a slow pipe, so it happens in a worker. */
@@ -273,13 +275,10 @@ on_key_read (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   g_autoptr (DpsSecret) key = g_task_propagate_pointer (G_TASK (result), &error);
 
-  if (key == NULL)
+  if (key == NULL || !dps_provisioner_may_import (call->service->provisioner, &error))
     fail (call, error);
   else
-    dps_provisioner_import_key_async (call->service->provisioner,
-                                      key,
-                                      on_key_imported,
-                                      call);
+    dps_keeper_put_imported_key_async (call->service->keeper, key, on_key_imported, call);
 }
 
 static int
@@ -474,6 +473,7 @@ dps_service_init (DpsService *self)
 
 DpsService *
 dps_service_new (GDBusConnection *connection,
+                 gboolean on_system_bus,
                  DpsProvisioner *provisioner,
                  DpsKeeper *keeper,
                  DpsReport *report,
@@ -487,7 +487,7 @@ dps_service_new (GDBusConnection *connection,
   self->keeper = g_object_ref (keeper);
   self->report = g_object_ref (report);
   self->presence = g_object_ref (presence);
-  self->authority = dps_authority_new (connection);
+  self->authority = dps_authority_new (connection, on_system_bus);
   for (gsize i = 0; properties[i] != NULL; i++)
     g_object_bind_property (report,
                             properties[i],

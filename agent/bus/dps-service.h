@@ -15,6 +15,7 @@ G_DECLARE_FINAL_TYPE (DpsService, dps_service, DPS, SERVICE, GObject)
 
 /* References all it is given. Calls and attempts hold presence. */
 DpsService *dps_service_new (GDBusConnection *connection,
+                             gboolean on_system_bus,
                              DpsProvisioner *provisioner,
                              DpsKeeper *keeper,
                              DpsReport *report,

@@ -32,8 +32,9 @@ field (const GLogField *fields, gsize n_fields, const char *key)
 }
 
 static GLogWriterOutput
-write_line (const GLogField *fields, gsize n_fields)
+write_line (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
+  gboolean critical = (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR)) != 0;
   const char *message = field (fields, n_fields, "MESSAGE");
   const char *topic = field (fields, n_fields, "DPS_TOPIC");
   const char *object = field (fields, n_fields, "DPS_OBJECT");
@@ -41,8 +42,9 @@ write_line (const GLogField *fields, gsize n_fields)
 
   /* One call, so that lines of several threads do not mix. */
   fprintf (stderr,
-           "%s: %s%s%s%s%s%s%s\n",
+           "%s: %s%s%s%s%s%s%s%s\n",
            g_get_prgname (),
+           critical ? "CRITICAL: " : "",
            topic ? topic : "",
            object ? " " : "",
            object ? object : "",
@@ -61,7 +63,7 @@ writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer 
   if (to_journal &&
       g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
     return G_LOG_WRITER_HANDLED;
-  return write_line (fields, n_fields);
+  return write_line (level, fields, n_fields);
 }
 
 void

@@ -8,7 +8,7 @@
  * unref. A secret is never printed; it crosses processes only as a sealed memfd. */
 typedef struct _DpsSecret DpsSecret;
 
-#define DPS_SECRET_MAX (64u * 1024u)
+#define DPS_SECRET_MAX (128u * 1024u)
 
 /* Sets up the secure heap; call once from main() before any secret is made. Where locking
  * is refused (containers) the heap still works and this returns FALSE so that main can

@@ -8,6 +8,7 @@
 #include "core/dps-http-setup.h"
 #include "core/dps-hub-check.h"
 #include "core/dps-step.h"
+#include "core/dps-summary.h"
 #include "dps/dps-client.h"
 #include "dps/dps-pacing.h"
 #include "dps/dps-sas.h"
@@ -39,8 +40,8 @@ struct _DpsAttempt
 
   char *operation_id;
   gint64 registered_at;
-  DpsPollHistory polls;
-  guint lost_polls; /* failed ones in a row */
+  DpsPollHistory *polls; /* the owner's */
+  guint lost_polls;      /* failed ones in a row */
   guint connections;
   guint timer;
   gulong cancelled_handler;
@@ -81,7 +82,10 @@ dps_attempt_init (DpsAttempt *self)
 }
 
 DpsAttempt *
-dps_attempt_new (DpsSettings *settings, DpsReport *report, DpsSecret *imported_key)
+dps_attempt_new (DpsSettings *settings,
+                 DpsReport *report,
+                 DpsSecret *imported_key,
+                 DpsPollHistory *polls)
 {
   DpsAttempt *self = g_object_new (DPS_TYPE_ATTEMPT, NULL);
 
@@ -89,6 +93,7 @@ dps_attempt_new (DpsSettings *settings, DpsReport *report, DpsSecret *imported_k
   self->config = g_object_ref (dps_settings_get_config (settings));
   self->report = g_object_ref (report);
   self->imported_key = imported_key ? dps_secret_ref (imported_key) : NULL;
+  self->polls = polls;
   return self;
 }
 
@@ -258,7 +263,7 @@ note_clock (DpsAttempt *self, const DpsOutcome *outcome)
                  " s ahead of this host's; tokens are dated by the service's",
                  offset / G_USEC_PER_SEC);
   self->clock_offset = offset;
-  g_object_set (self->report, "clock-offset", offset, NULL);
+  dps_report_note_clock (self->report, offset);
 }
 
 /* A refusal may be the fault of our clock alone: once, it is worth a token by the
@@ -281,7 +286,7 @@ on_poll_failed (DpsAttempt *self, DpsFailure *failure)
       return;
     }
   self->lost_polls++;
-  paced = dps_pacing_next_poll (&self->polls,
+  paced = dps_pacing_next_poll (self->polls,
                                 failure->wait > 0 ? failure->wait : DPS_PACING_NONE,
                                 g_get_monotonic_time (),
                                 g_random_int ());
@@ -320,7 +325,7 @@ act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
         self->registered_at = g_get_monotonic_time ();
       dps_report_move (self->report, DPS_STATE_ASSIGNING, NULL, 0);
       plan_poll (self,
-                 dps_pacing_next_poll (&self->polls,
+                 dps_pacing_next_poll (self->polls,
                                        outcome->retry_after,
                                        g_get_monotonic_time (),
                                        g_random_int ()));
@@ -362,7 +367,7 @@ on_polled (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (DpsAttempt) self = g_object_ref (DPS_ATTEMPT (source));
   g_autoptr (DpsExchange) exchange = g_task_propagate_pointer (G_TASK (result), NULL);
 
-  dps_poll_history_note (&self->polls, g_get_monotonic_time ());
+  dps_poll_history_note (self->polls, g_get_monotonic_time ());
   act (self, exchange, TRUE);
 }
 
@@ -498,6 +503,9 @@ on_attested (GObject *source, GAsyncResult *result, gpointer data)
       dps_report_set_string (self->report,
                              "registration-id",
                              self->attestation->registration_id);
+      dps_summary_show_plugin_usable (self->report,
+                                      self->settings,
+                                      self->attestation->landlock);
       dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
       register_now (self);
     }

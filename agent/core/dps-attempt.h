@@ -4,6 +4,7 @@
 #include "core/dps-settings.h"
 #include "core/dps-report.h"
 #include "core/dps-vault.h"
+#include "dps/dps-pacing.h"
 
 #include <gio/gio.h>
 
@@ -15,10 +16,12 @@
 G_DECLARE_FINAL_TYPE (DpsAttempt, dps_attempt, DPS, ATTEMPT, GObject)
 
 /* settings has a configuration in force, which is the attempt's from now on. imported_key
- * may be NULL. All are referenced. */
+ * may be NULL. These are referenced; polls is borrowed and outlives the run: the limit
+ * on polls holds over attempts too. */
 DpsAttempt *dps_attempt_new (DpsSettings *settings,
                              DpsReport *report,
-                             DpsSecret *imported_key);
+                             DpsSecret *imported_key,
+                             DpsPollHistory *polls);
 
 void dps_attempt_run_async (DpsAttempt *self,
                             GCancellable *cancellable,

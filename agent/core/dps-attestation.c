@@ -111,6 +111,7 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
   else
     {
       run->attestation->key = dps_secret_ref (description->key);
+      run->attestation->landlock = description->landlock;
       finish (task, NULL);
     }
 }

@@ -12,6 +12,7 @@ typedef struct
   DpsSecret *key;        /* symmetric key */
   char *registration_id; /* checked; the configured one wins over the plugin's */
   char *payload;         /* JSON for the service, or NULL */
+  gboolean landlock;     /* the plugin's process had its files confined by the kernel */
 } DpsAttestation;
 
 void dps_attestation_free (DpsAttestation *self);

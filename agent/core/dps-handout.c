@@ -29,13 +29,12 @@ dps_handout_token (DpsKeeper *keeper,
 {
   DpsIdentity *identity = need_identity (keeper, report, error);
   guint64 now, expiry;
-  gint64 offset;
   char *token;
 
   if (identity == NULL)
     return NULL;
-  g_object_get (report, "clock-offset", &offset, NULL);
-  now = (guint64) (g_get_real_time () + offset) / G_USEC_PER_SEC;
+  now = (guint64) (g_get_real_time () + dps_report_get_clock_offset (report)) /
+        G_USEC_PER_SEC;
   token =
       dps_credential_create_token (identity, audience, ttl_seconds, now, &expiry, error);
   if (token != NULL)

@@ -6,11 +6,20 @@
 DpsHttp *
 dps_http_setup (DpsConfig *config, GError **error)
 {
+  g_autoptr (GBytes) ca_pem = NULL;
   DpsHttpOptions options = {
     .user_agent = "dps-agent/" PACKAGE_VERSION,
-    .ca_file = dps_config_get_string (config, DPS_CONFIG_CA_FILE),
     .pins = dps_config_get_strv (config, DPS_CONFIG_ADDRESS),
   };
 
+  /* Whoever can write this file can pose as the service: it is held to the rules of
+   * configuration. */
+  if (dps_config_get_string (config, DPS_CONFIG_CA_FILE) != NULL)
+    {
+      ca_pem = dps_config_read_file (config, DPS_CONFIG_CA_FILE, error);
+      if (ca_pem == NULL)
+        return NULL;
+      options.ca_pem = ca_pem;
+    }
   return dps_http_new (&options, error);
 }

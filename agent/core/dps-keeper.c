@@ -10,6 +10,7 @@ struct _DpsKeeper
   DpsStore *store;
   DpsVault *vault;
   gboolean busy;
+  DpsFailure *failure; /* the store holds something that could not be read */
 };
 
 G_DEFINE_FINAL_TYPE (DpsKeeper, dps_keeper, G_TYPE_OBJECT)
@@ -21,6 +22,7 @@ dps_keeper_finalize (GObject *object)
 
   g_clear_object (&self->store);
   g_clear_pointer (&self->vault, dps_vault_free);
+  g_clear_pointer (&self->failure, dps_failure_unref);
   G_OBJECT_CLASS (dps_keeper_parent_class)->finalize (object);
 }
 
@@ -45,26 +47,69 @@ dps_keeper_new (DpsStore *store)
   return self;
 }
 
-gboolean
-dps_keeper_load (DpsKeeper *self, GError **error)
+static DpsVault *
+read_vault (DpsKeeper *self, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   g_autoptr (DpsSecret) bytes = dps_store_load (self->store, NULL, NULL, &local_error);
-  DpsVault *vault;
 
-  if (bytes == NULL)
-    {
-      if (g_error_matches (local_error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED))
-        return TRUE;
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return FALSE;
-    }
-  vault = dps_vault_unpack (bytes, error);
+  if (bytes != NULL)
+    return dps_vault_unpack (bytes, error);
+  if (g_error_matches (local_error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED))
+    return dps_vault_new ();
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return NULL;
+}
+
+void
+dps_keeper_load (DpsKeeper *self)
+{
+  g_autoptr (GError) error = NULL;
+  DpsVault *vault = read_vault (self, &error);
+
+  g_clear_pointer (&self->failure, dps_failure_unref);
   if (vault == NULL)
-    return FALSE;
+    {
+      self->failure =
+          dps_failure_new_from_error (g_error_matches (error,
+                                                       DPS_ERROR,
+                                                       DPS_ERROR_NOT_SUPPORTED)
+                                          ? DPS_FAILURE_STORE_NEWER
+                                          : DPS_FAILURE_STORE_READ,
+                                      error);
+      return;
+    }
   dps_vault_free (self->vault);
   self->vault = vault;
-  return TRUE;
+}
+
+DpsFailure *
+dps_keeper_get_failure (DpsKeeper *self)
+{
+  return self->failure;
+}
+
+gboolean
+dps_keeper_is_readable (DpsKeeper *self, GError **error)
+{
+  const DpsFailureRow *row;
+  g_autofree char *text = NULL;
+
+  if (self->failure != NULL)
+    dps_keeper_load (self);
+  if (self->failure == NULL)
+    return TRUE;
+  row = dps_failure_row (self->failure->kind);
+  text = dps_failure_describe (self->failure);
+  g_set_error (error,
+               DPS_ERROR,
+               self->failure->kind == DPS_FAILURE_STORE_NEWER ? DPS_ERROR_NOT_SUPPORTED
+                                                              : DPS_ERROR_FAILED,
+               "%s %s; %s",
+               row->code,
+               text,
+               row->remedy);
+  return FALSE;
 }
 
 DpsIdentity *
@@ -138,6 +183,15 @@ change (DpsKeeper *self,
                                "the store is being written; try again");
       return;
     }
+  /* What could not be read would be replaced by what is in memory, which is nothing. */
+  if (work == commit_in_thread && self->failure != NULL)
+    {
+      g_task_return_new_error (task,
+                               DPS_ERROR,
+                               DPS_ERROR_FAILED,
+                               "the store holds what cannot be read");
+      return;
+    }
   self->busy = TRUE;
   g_task_set_source_tag (task, change);
   g_task_run_in_thread (task, work);
@@ -205,5 +259,6 @@ dps_keeper_finish (DpsKeeper *self, GAsyncResult *result, GError **error)
     return FALSE;
   dps_vault_free (self->vault);
   self->vault = dps_vault_copy (g_task_get_task_data (task));
+  g_clear_pointer (&self->failure, dps_failure_unref);
   return TRUE;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dps-vault.h"
+#include "net/dps-failure.h"
 #include "store/dps-store.h"
 
 #include <gio/gio.h>
@@ -15,9 +16,17 @@ G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
 /* References store. */
 DpsKeeper *dps_keeper_new (DpsStore *store);
 
-/* Reads the store; blocks, for use at start. An empty store is an empty vault and TRUE.
- * On an error the vault is empty too. */
-gboolean dps_keeper_load (DpsKeeper *self, GError **error);
+/* Reads the store; blocks, for use at start. An empty store is an empty vault. Where it
+ * could not be read the vault is empty too, and there is a failure. */
+void dps_keeper_load (DpsKeeper *self);
+
+/* Why the store could not be read; NULL where it was. Borrowed. */
+DpsFailure *dps_keeper_get_failure (DpsKeeper *self);
+
+/* TRUE where the vault is all there is. Where the store could not be read it is read
+ * again, and until that succeeds, or a reset has emptied it, nothing is committed: the
+ * identity that is still on disk would be lost. */
+gboolean dps_keeper_is_readable (DpsKeeper *self, GError **error);
 
 /* Borrowed until the next main loop iteration; each may be NULL. */
 DpsIdentity *dps_keeper_get_identity (DpsKeeper *self);

@@ -54,6 +54,7 @@ on_describe (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) material = NULL;
   g_autoptr (GVariant) key = NULL;
   g_autoptr (GUnixFDList) fds = NULL;
+  DpsPluginDescription *description = NULL;
   GError *error = NULL;
 
   if (dps_attestor1_call_describe_finish (call->proxy,
@@ -65,13 +66,16 @@ on_describe (GObject *source, GAsyncResult *result, gpointer data)
                                           &fds,
                                           result,
                                           &error))
-    call->result = dps_plugin_reply_description (registration_id,
-                                                 kind,
-                                                 material,
-                                                 enrollment,
-                                                 key,
-                                                 fds,
-                                                 &error);
+    description = dps_plugin_reply_description (registration_id,
+                                                kind,
+                                                material,
+                                                enrollment,
+                                                key,
+                                                fds,
+                                                &error);
+  if (description != NULL)
+    description->landlock = call->landlock;
+  call->result = description;
   dps_plugin_call_end (data, error);
 }
 

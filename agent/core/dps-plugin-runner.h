@@ -47,6 +47,7 @@ typedef struct
   GHashTable *material;  /* char * → char *, never NULL */
   char *enrollment;      /* for people; NULL = none */
   DpsSecret *key;        /* 16..64 bytes for symmetric-key, else NULL */
+  gboolean landlock;     /* whether the kernel confined the child's files too */
 } DpsPluginDescription;
 
 void dps_plugin_probe_free (DpsPluginProbe *self);

@@ -8,8 +8,16 @@
 #include "core/dps-recheck.h"
 #include "core/dps-schedule.h"
 #include "core/dps-summary.h"
+#include "dps/dps-pacing.h"
 
 #include <string.h>
+
+typedef enum
+{
+  WANT_NOTHING,
+  WANT_IDENTITY,
+  WANT_NEW_IDENTITY
+} Want;
 
 struct _DpsProvisioner
 {
@@ -23,7 +31,10 @@ struct _DpsProvisioner
   guint timer;  /* until the next attempt */
   DpsRecheck *recheck;
   guint failures;
-  gboolean store_is_newer; /* nothing could be committed, so nothing is begun */
+  gint64 not_before;    /* monotonic: the service asked to be left alone until then */
+  DpsPollHistory polls; /* of all attempts: the service's limit knows none */
+  Want want;            /* to be begun when what is under way has ended */
+  gboolean resetting;
   gboolean busy;
 };
 
@@ -38,7 +49,8 @@ static GParamSpec *properties[N_PROPERTIES];
 
 static guint assignment_changed;
 
-static void start_attempt (DpsProvisioner *self);
+static void begin_attempt (DpsProvisioner *self);
+static void settle (DpsProvisioner *self);
 
 static void
 dps_provisioner_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
@@ -113,6 +125,8 @@ update_busy (DpsProvisioner *self)
 static DpsState
 rest_state (DpsProvisioner *self)
 {
+  if (dps_keeper_get_failure (self->keeper) != NULL)
+    return DPS_STATE_HELD;
   if (dps_keeper_get_identity (self->keeper) != NULL)
     return DPS_STATE_PROVISIONED;
   return dps_settings_get_config (self->settings) ? DPS_STATE_IDLE
@@ -123,6 +137,7 @@ static void
 rest (DpsProvisioner *self, const DpsFailure *reason)
 {
   dps_report_move (self->report, rest_state (self), reason, 0);
+  dps_recheck_plan (self->recheck);
   update_busy (self);
 }
 
@@ -133,6 +148,8 @@ standing_reason (DpsProvisioner *self)
   const GError *error = dps_settings_get_error (self->settings);
   DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
 
+  if (dps_keeper_get_failure (self->keeper) != NULL)
+    return dps_failure_ref (dps_keeper_get_failure (self->keeper));
   if (error != NULL)
     return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
   if (identity != NULL && !identity->verified)
@@ -140,32 +157,17 @@ standing_reason (DpsProvisioner *self)
   return NULL;
 }
 
-static DpsFailureKind
-store_failure_kind (const GError *error)
-{
-  return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED)
-             ? DPS_FAILURE_STORE_NEWER
-             : DPS_FAILURE_STORE_READ;
-}
-
 void
 dps_provisioner_start (DpsProvisioner *self)
 {
-  g_autoptr (GError) error = NULL;
   g_autoptr (DpsFailure) reason = NULL;
 
   dps_settings_reload (self->settings, NULL);
-  if (!dps_keeper_load (self->keeper, &error))
-    {
-      reason = dps_failure_new_from_error (store_failure_kind (error), error);
-      self->store_is_newer = reason->kind == DPS_FAILURE_STORE_NEWER;
-    }
-  else
-    reason = standing_reason (self);
+  dps_keeper_load (self->keeper);
+  reason = standing_reason (self);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_plugins (self->report, self->settings, NULL);
-  dps_recheck_plan (self->recheck);
   rest (self, reason);
 }
 
@@ -187,7 +189,7 @@ on_attempt_due (gpointer data)
   DpsProvisioner *self = data;
 
   self->timer = 0;
-  start_attempt (self);
+  begin_attempt (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -214,6 +216,7 @@ after_failure (DpsProvisioner *self, const DpsFailure *failure)
   DpsPlan plan;
 
   self->failures++;
+  self->not_before = g_get_monotonic_time () + failure->wait;
   dps_summary_show_plugins (self->report, self->settings, failure);
   plan = dps_schedule_plan (failure,
                             self->failures,
@@ -227,37 +230,76 @@ static void
 on_reset_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
+  g_autoptr (DpsFailure) reason = NULL;
   DpsProvisioner *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
+  self->resetting = FALSE;
+  if (dps_keeper_finish (DPS_KEEPER (source), result, &error))
     {
-      update_busy (self);
-      g_task_return_error (task, error);
-      return;
+      self->failures = 0;
+      g_signal_emit (self, assignment_changed, 0, "", "");
     }
-  self->failures = 0;
-  self->store_is_newer = FALSE;
+  else
+    reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
-  rest (self, NULL);
-  g_signal_emit (self, assignment_changed, 0, "", "");
-  g_task_return_boolean (task, TRUE);
+  rest (self, reason);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+  settle (self);
 }
 
+/* What was asked for while something else was under way. */
 static void
-begin_reset (DpsProvisioner *self, GTask *task)
+settle (DpsProvisioner *self)
 {
-  dps_keeper_reset_async (self->keeper, on_reset_done, task);
+  Want want = self->want;
+
+  if (self->reset != NULL)
+    {
+      end_waits (self);
+      self->resetting = TRUE;
+      dps_keeper_reset_async (self->keeper,
+                              on_reset_done,
+                              g_steal_pointer (&self->reset));
+    }
+  else if (want != WANT_NOTHING)
+    {
+      self->want = WANT_NOTHING;
+      if (want == WANT_NEW_IDENTITY || !identity_is_current (self))
+        begin_attempt (self);
+    }
   update_busy (self);
 }
 
-/* After an attempt has ended, whichever way. */
-static void
+/* After an attempt has ended, whichever way; whether it had been cancelled. */
+static gboolean
 attempt_over (DpsProvisioner *self)
 {
+  gboolean cancelled = g_cancellable_is_cancelled (self->cancellable);
+
   g_clear_object (&self->attempt);
   g_clear_object (&self->cancellable);
+  return cancelled;
+}
+
+static void
+announce_identity (DpsProvisioner *self)
+{
+  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
+  g_autofree char *hub = NULL, *device = NULL;
+
+  g_object_get (self->report, "assigned-hub", &hub, "device-id", &device, NULL);
+  dps_summary_show_identity (self->report, self->keeper);
+  dps_message ((TOPIC ("identity"), OBJECT (identity->device_id)),
+               "provisioned to hub %s, %s",
+               identity->hub,
+               identity->verified ? "verified there" : "not verified there yet");
+  if (strcmp (hub, identity->hub) != 0 || strcmp (device, identity->device_id) != 0)
+    g_signal_emit (self, assignment_changed, 0, identity->hub, identity->device_id);
 }
 
 static void
@@ -266,39 +308,24 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (DpsProvisioner) self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsFailure) reason = NULL;
-  g_autofree char *hub = NULL, *device = NULL;
-  DpsIdentity *identity;
+  gboolean cancelled = attempt_over (self);
 
-  attempt_over (self);
-  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
+  if (dps_keeper_finish (DPS_KEEPER (source), result, &error))
+    {
+      self->failures = 0;
+      announce_identity (self);
+      reason = standing_reason (self);
+      rest (self, reason);
+    }
+  else
     {
       reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
-      after_failure (self, reason);
-      if (self->reset != NULL)
-        {
-          end_waits (self);
-          begin_reset (self, g_steal_pointer (&self->reset));
-        }
-      return;
+      if (cancelled)
+        rest (self, reason);
+      else
+        after_failure (self, reason);
     }
-  self->failures = 0;
-  identity = dps_keeper_get_identity (self->keeper);
-  dps_summary_show_plugin_usable (self->report, self->settings);
-  g_object_get (self->report, "assigned-hub", &hub, "device-id", &device, NULL);
-  dps_summary_show_identity (self->report, self->keeper);
-  reason = standing_reason (self);
-  rest (self, reason);
-  dps_message ((TOPIC ("identity"), OBJECT (identity->device_id)),
-               "provisioned to hub %s, %s",
-               identity->hub,
-               identity->verified ? "verified there" : "not verified there yet");
-  if (strcmp (hub, identity->hub) != 0 || strcmp (device, identity->device_id) != 0)
-    g_signal_emit (self, assignment_changed, 0, identity->hub, identity->device_id);
-  if (self->reset != NULL)
-    begin_reset (self, g_steal_pointer (&self->reset));
-  else
-    dps_recheck_plan (self->recheck);
-  update_busy (self);
+  settle (self);
 }
 
 static void
@@ -320,18 +347,13 @@ on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
                                      g_object_ref (self));
       return;
     }
-  if (g_cancellable_is_cancelled (self->cancellable) && failure == NULL)
+  if (failure == NULL)
     failure = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
-  attempt_over (self);
-  if (self->reset != NULL)
-    {
-      rest (self, NULL);
-      begin_reset (self, g_steal_pointer (&self->reset));
-    }
-  else if (failure->kind == DPS_FAILURE_CANCELLED)
+  if (attempt_over (self))
     rest (self, failure);
   else
     after_failure (self, failure);
+  settle (self);
 }
 
 static void
@@ -341,11 +363,41 @@ start_attempt (DpsProvisioner *self)
   self->cancellable = g_cancellable_new ();
   self->attempt = dps_attempt_new (self->settings,
                                    self->report,
-                                   dps_keeper_get_imported_key (self->keeper));
+                                   dps_keeper_get_imported_key (self->keeper),
+                                   &self->polls);
   dps_attempt_run_async (self->attempt,
                          self->cancellable,
                          on_attempt_done,
                          g_object_ref (self));
+  update_busy (self);
+}
+
+/* TRUE while something has to end before an attempt can begin. */
+static gboolean
+must_wait (DpsProvisioner *self)
+{
+  return self->resetting || self->reset != NULL ||
+         (self->attempt != NULL && g_cancellable_is_cancelled (self->cancellable));
+}
+
+/* Begins an attempt at once, or when the service allows it. */
+static void
+begin_attempt (DpsProvisioner *self)
+{
+  gint64 wait = self->not_before - g_get_monotonic_time ();
+  g_autoptr (DpsFailure) note = NULL;
+
+  if (self->attempt != NULL)
+    return;
+  if (wait <= 0)
+    {
+      start_attempt (self);
+      return;
+    }
+  if (self->timer != 0)
+    return;
+  note = dps_failure_new (DPS_FAILURE_NONE, "the service asked to wait");
+  dps_report_move (self->report, DPS_STATE_BACKING_OFF, note, set_timer (self, wait));
   update_busy (self);
 }
 
@@ -357,7 +409,7 @@ on_rechecked (DpsProofVerdict verdict, gpointer data)
 
   if (verdict == DPS_PROOF_REFUSED && dps_settings_get_config (self->settings) != NULL)
     {
-      start_attempt (self);
+      begin_attempt (self);
       return;
     }
   dps_summary_show_identity (self->report, self->keeper);
@@ -400,28 +452,6 @@ refresh (DpsProvisioner *self, GError **error)
   return good;
 }
 
-/* Whether an attempt may begin now. */
-static gboolean
-prepare (DpsProvisioner *self, GError **error)
-{
-  const DpsFailureRow *newer = dps_failure_row (DPS_FAILURE_STORE_NEWER);
-
-  if (!refresh (self, error))
-    return FALSE;
-  if (self->store_is_newer)
-    {
-      g_set_error (error,
-                   DPS_ERROR,
-                   DPS_ERROR_NOT_SUPPORTED,
-                   "%s %s; %s",
-                   newer->code,
-                   newer->cause,
-                   newer->remedy);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 static void
 start_after_splay (DpsProvisioner *self)
 {
@@ -434,7 +464,7 @@ start_after_splay (DpsProvisioner *self)
 
   if (wait <= 0)
     {
-      start_attempt (self);
+      begin_attempt (self);
       return;
     }
   dps_report_move (self->report, rest_state (self), note, set_timer (self, wait));
@@ -444,14 +474,19 @@ start_after_splay (DpsProvisioner *self)
 gboolean
 dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **error)
 {
+  if (must_wait (self))
+    {
+      self->want = MAX (self->want, WANT_IDENTITY);
+      return TRUE;
+    }
   if (self->attempt != NULL)
     return TRUE;
-  if (!prepare (self, error))
+  if (!refresh (self, error) || !dps_keeper_is_readable (self->keeper, error))
     return FALSE;
   if (identity_is_current (self))
     return TRUE;
   if (origin == DPS_ORIGIN_OPERATOR)
-    start_attempt (self);
+    begin_attempt (self);
   else if (self->timer == 0)
     start_after_splay (self);
   return TRUE;
@@ -460,11 +495,16 @@ dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **erro
 gboolean
 dps_provisioner_reprovision (DpsProvisioner *self, GError **error)
 {
+  if (must_wait (self))
+    {
+      self->want = WANT_NEW_IDENTITY;
+      return TRUE;
+    }
   if (self->attempt != NULL)
     return TRUE;
-  if (!prepare (self, error))
+  if (!refresh (self, error) || !dps_keeper_is_readable (self->keeper, error))
     return FALSE;
-  start_attempt (self);
+  begin_attempt (self);
   return TRUE;
 }
 
@@ -473,6 +513,7 @@ dps_provisioner_cancel (DpsProvisioner *self)
 {
   g_autoptr (DpsFailure) reason = NULL;
 
+  self->want = WANT_NOTHING;
   if (self->attempt != NULL)
     {
       g_cancellable_cancel (self->cancellable);
@@ -488,7 +529,7 @@ dps_provisioner_cancel (DpsProvisioner *self)
 gboolean
 dps_provisioner_reload (DpsProvisioner *self, GError **error)
 {
-  if (self->attempt != NULL)
+  if (self->attempt != NULL || must_wait (self))
     {
       g_set_error (error,
                    DPS_ERROR,
@@ -500,10 +541,9 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
     return FALSE;
   /* What is being waited for may just have been mended, and an identity of another
    * configuration is not this host's any more. */
-  if (!self->store_is_newer &&
-      (self->timer != 0 ||
-       (dps_keeper_get_identity (self->keeper) != NULL && !identity_is_current (self))))
-    start_attempt (self);
+  if (self->timer != 0 ||
+      (dps_keeper_get_identity (self->keeper) != NULL && !identity_is_current (self)))
+    begin_attempt (self);
   return TRUE;
 }
 
@@ -514,23 +554,21 @@ dps_provisioner_reset_async (DpsProvisioner *self,
 {
   GTask *task = g_task_new (self, NULL, callback, data);
 
-  if (self->reset != NULL)
+  if (self->reset != NULL || self->resetting)
     {
       g_task_return_new_error (task,
                                DPS_ERROR,
                                DPS_ERROR_BUSY,
-                               "another reset is waiting for the attempt to end");
+                               "another reset is under way");
       g_object_unref (task);
       return;
     }
-  end_waits (self);
-  if (self->attempt == NULL)
-    {
-      begin_reset (self, task);
-      return;
-    }
   self->reset = task;
-  g_cancellable_cancel (self->cancellable);
+  self->want = WANT_NOTHING;
+  if (self->attempt == NULL)
+    settle (self);
+  else
+    g_cancellable_cancel (self->cancellable);
 }
 
 gboolean
@@ -539,55 +577,24 @@ dps_provisioner_reset_finish (DpsProvisioner *self, GAsyncResult *result, GError
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-on_key_stored (GObject *source, GAsyncResult *result, gpointer data)
+gboolean
+dps_provisioner_may_import (DpsProvisioner *self, GError **error)
 {
-  g_autoptr (GTask) task = data;
-  DpsProvisioner *self = g_task_get_source_object (task);
-  GError *error = NULL;
+  if (self->attempt == NULL && !self->resetting &&
+      dps_keeper_is_readable (self->keeper, error))
+    return TRUE;
+  if (error != NULL && *error == NULL)
+    g_set_error (error, DPS_ERROR, DPS_ERROR_BUSY, "an attempt is in flight; try again");
+  return FALSE;
+}
 
-  if (!dps_keeper_finish (DPS_KEEPER (source), result, &error))
-    {
-      update_busy (self);
-      g_task_return_error (task, error);
-      return;
-    }
+void
+dps_provisioner_key_imported (DpsProvisioner *self)
+{
   dps_message ((TOPIC ("identity")), "a device key was imported");
   dps_summary_show_identity (self->report, self->keeper);
   /* Whatever is being waited for, a new key is a reason to look at once. */
   if (self->timer != 0)
-    start_attempt (self);
+    begin_attempt (self);
   update_busy (self);
-  g_task_return_boolean (task, TRUE);
-}
-
-void
-dps_provisioner_import_key_async (DpsProvisioner *self,
-                                  DpsSecret *key,
-                                  GAsyncReadyCallback callback,
-                                  gpointer data)
-{
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
-
-  if (self->attempt != NULL)
-    {
-      g_task_return_new_error (task,
-                               DPS_ERROR,
-                               DPS_ERROR_BUSY,
-                               "an attempt is in flight; try again");
-      return;
-    }
-  dps_keeper_put_imported_key_async (self->keeper,
-                                     key,
-                                     on_key_stored,
-                                     g_object_ref (task));
-  update_busy (self);
-}
-
-gboolean
-dps_provisioner_import_key_finish (DpsProvisioner *self,
-                                   GAsyncResult *result,
-                                   GError **error)
-{
-  return g_task_propagate_boolean (G_TASK (result), error);
 }

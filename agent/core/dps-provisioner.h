@@ -58,12 +58,9 @@ gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
                                        GAsyncResult *result,
                                        GError **error);
 
-/* Puts key, base64 of 16 to 64 bytes or DPS_ERROR_INVALID_ARGUMENT, into the store.
- * DPS_ERROR_BUSY while an attempt is in flight. */
-void dps_provisioner_import_key_async (DpsProvisioner *self,
-                                       DpsSecret *key,
-                                       GAsyncReadyCallback callback,
-                                       gpointer data);
-gboolean dps_provisioner_import_key_finish (DpsProvisioner *self,
-                                            GAsyncResult *result,
-                                            GError **error);
+/* A key may be put into the keeper: no attempt and no reset is under way
+ * (DPS_ERROR_BUSY), and the store can be read. */
+gboolean dps_provisioner_may_import (DpsProvisioner *self, GError **error);
+
+/* A key was put into the keeper; a wait for it ends. */
+void dps_provisioner_key_imported (DpsProvisioner *self);

@@ -73,8 +73,10 @@ dps_recheck_is_active (DpsRecheck *self)
 static void
 tell (DpsRecheck *self, DpsProofVerdict verdict)
 {
+  gboolean stopped = self->check == NULL;
+
   g_clear_object (&self->check);
-  if (verdict == DPS_PROOF_INCONCLUSIVE)
+  if (verdict == DPS_PROOF_INCONCLUSIVE && !stopped)
     dps_recheck_plan (self);
   if (self->done != NULL)
     self->done (verdict, self->data);
@@ -89,8 +91,7 @@ on_stored (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!stored)
     dps_warning ((TOPIC ("identity")), "cannot note the hub's proof: %s", error->message);
-  if (self->check != NULL)
-    tell (self, stored ? DPS_PROOF_VERIFIED : DPS_PROOF_INCONCLUSIVE);
+  tell (self, stored ? DPS_PROOF_VERIFIED : DPS_PROOF_INCONCLUSIVE);
   recheck_unref (self);
 }
 
@@ -142,15 +143,19 @@ on_due (gpointer data)
   DpsRecheck *self = data;
   DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
   DpsConfig *config = dps_settings_get_config (self->settings);
-  gint64 offset;
 
   self->timer = 0;
   if (identity == NULL || config == NULL)
     return G_SOURCE_REMOVE;
-  g_object_get (self->report, "clock-offset", &offset, NULL);
   self->check = g_cancellable_new ();
   g_atomic_ref_count_inc (&self->refs);
-  dps_hub_check_async (config, identity, FALSE, offset, self->check, on_checked, self);
+  dps_hub_check_async (config,
+                       identity,
+                       FALSE,
+                       dps_report_get_clock_offset (self->report),
+                       self->check,
+                       on_checked,
+                       self);
   return G_SOURCE_REMOVE;
 }
 
@@ -159,8 +164,7 @@ dps_recheck_plan (DpsRecheck *self)
 {
   DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
 
-  dps_recheck_stop (self);
-  if (identity == NULL || identity->verified ||
+  if (dps_recheck_is_active (self) || identity == NULL || identity->verified ||
       dps_settings_get_config (self->settings) == NULL)
     return;
   self->timer =

@@ -5,6 +5,7 @@
 #include "common/dps-log.h"
 
 #include <string.h>
+#include <time.h>
 
 typedef enum
 {
@@ -33,10 +34,14 @@ static const struct
 };
 #define N_PROPERTIES G_N_ELEMENTS (table)
 
+/* A clock that moved further than this was set. */
+#define CLOCK_SET (10 * G_USEC_PER_SEC)
+
 struct _DpsReport
 {
   GObject parent;
   DpsState state;
+  gint64 clock_base; /* real time less boot time when the offset was noted */
   GValue values[N_PROPERTIES];
 };
 
@@ -246,4 +251,36 @@ void
 dps_report_set_boolean (DpsReport *self, const char *property, gboolean value)
 {
   g_object_set (self, property, value, NULL);
+}
+
+/* Moves only when somebody sets the clock, or slowly as it is disciplined. */
+static gint64
+clock_base (void)
+{
+  struct timespec boot;
+
+  clock_gettime (CLOCK_BOOTTIME, &boot);
+  return g_get_real_time () - boot.tv_sec * G_USEC_PER_SEC - boot.tv_nsec / 1000;
+}
+
+void
+dps_report_note_clock (DpsReport *self, gint64 offset)
+{
+  self->clock_base = clock_base ();
+  g_object_set (self, "clock-offset", offset, NULL);
+}
+
+gint64
+dps_report_get_clock_offset (DpsReport *self)
+{
+  gint64 offset;
+
+  g_object_get (self, "clock-offset", &offset, NULL);
+  if (offset != 0 && ABS (clock_base () - self->clock_base) > CLOCK_SET)
+    {
+      dps_info ((TOPIC ("clock")), "the system clock was set; its offset is forgotten");
+      offset = 0;
+      g_object_set (self, "clock-offset", offset, NULL);
+    }
+  return offset;
 }

@@ -34,3 +34,10 @@ void dps_report_explain (DpsReport *self, const DpsFailure *reason);
 /* Sets a property by name; a value that did not change announces nothing. */
 void dps_report_set_string (DpsReport *self, const char *property, const char *value);
 void dps_report_set_boolean (DpsReport *self, const char *property, gboolean value);
+
+/* How far the service's clock is ahead of ours, in µs; 0 = no relevant difference. */
+void dps_report_note_clock (DpsReport *self, gint64 offset);
+
+/* The offset as noted, or 0 once the system clock has been set since: what was measured
+ * against another clock would date tokens wrongly. */
+gint64 dps_report_get_clock_offset (DpsReport *self);

@@ -75,12 +75,16 @@ dps_summary_show_plugins (DpsReport *report,
     show_plugins (report, settings, "later", text);
   else if (strcmp (phase, "attestation") == 0)
     show_plugins (report, settings, "never", text);
-  else if (strcmp (phase, "network") == 0 || strcmp (phase, "service") == 0)
-    dps_summary_show_plugin_usable (report, settings);
 }
 
 void
-dps_summary_show_plugin_usable (DpsReport *report, DpsSettings *settings)
+dps_summary_show_plugin_usable (DpsReport *report,
+                                DpsSettings *settings,
+                                gboolean landlock)
 {
-  show_plugins (report, settings, "usable", "");
+  show_plugins (report,
+                settings,
+                "usable",
+                landlock ? ""
+                         : "its files are not confined: this kernel has no Landlock");
 }

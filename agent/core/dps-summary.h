@@ -17,5 +17,7 @@ void dps_summary_show_config (DpsReport *report,
 void dps_summary_show_plugins (DpsReport *report,
                                DpsSettings *settings,
                                const DpsFailure *failure);
-/* After an attempt that the plugin served. */
-void dps_summary_show_plugin_usable (DpsReport *report, DpsSettings *settings);
+/* After the plugin has served an attempt; landlock: the kernel confined its files. */
+void dps_summary_show_plugin_usable (DpsReport *report,
+                                     DpsSettings *settings,
+                                     gboolean landlock);

@@ -19,11 +19,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #define IDLE_SECONDS 30.0
 /* The process before this one may still be serving its last calls. */
 #define LOCK_WAIT_SECONDS 10
 #define LOCK_RETRY_MS 20
+#define COMMIT_WAIT_SECONDS 10
 
 static struct
 {
@@ -247,6 +249,7 @@ daemon_start (Daemon *daemon, GError **error)
   daemon->presence =
       dps_presence_new (daemon->connection, DPS_SERVICE_NAME, idle_ms, on_left, daemon);
   daemon->service = dps_service_new (daemon->connection,
+                                     options.bus_address == NULL,
                                      daemon->provisioner,
                                      daemon->keeper,
                                      daemon->report,
@@ -255,6 +258,23 @@ daemon_start (Daemon *daemon, GError **error)
   dps_provisioner_start (daemon->provisioner);
   return dps_service_export (daemon->service, error) &&
          dps_presence_enter (daemon->presence, error);
+}
+
+/* A commit that has begun is let end; a request that still waits for an answer is left
+ * where it is, and its thread must not meet the libraries' clean-up: no exit handlers
+ * then. */
+static void
+finish_work (Daemon *daemon)
+{
+  gint64 deadline = g_get_monotonic_time () + COMMIT_WAIT_SECONDS * G_USEC_PER_SEC;
+  gboolean busy;
+
+  dps_provisioner_cancel (daemon->provisioner);
+  while (dps_keeper_is_busy (daemon->keeper) && g_get_monotonic_time () < deadline)
+    g_main_context_iteration (NULL, TRUE);
+  g_object_get (daemon->provisioner, "busy", &busy, NULL);
+  if (busy)
+    _exit (daemon->exit_status);
 }
 
 static int
@@ -276,6 +296,7 @@ run (void)
   g_unix_signal_add (SIGINT, on_terminate, &daemon);
   sd_notify (FALSE, "READY=1");
   g_main_loop_run (daemon.loop);
+  finish_work (&daemon);
   return daemon.exit_status;
 }
 
@@ -286,7 +307,7 @@ main (int argc, char **argv)
       g_option_context_new ("- give this host its Azure IoT Hub identity through DPS");
   g_autoptr (GError) error = NULL;
 
-  setlocale (LC_ALL, "");
+  setlocale (LC_CTYPE, "");
   signal (SIGPIPE, SIG_IGN);
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc > 1)

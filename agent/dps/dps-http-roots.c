@@ -4,6 +4,11 @@
 #include "dps/dps-http-roots.h"
 #include "common/dps-error.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BIO, BIO_free_all)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509, X509_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509_STORE, X509_STORE_free)
 
 static gboolean
@@ -24,8 +29,36 @@ load (X509_STORE *roots, const char *path, GError **error)
   return FALSE;
 }
 
+/* The certificates of one PEM text, at least one. */
+static gboolean
+add_pem (X509_STORE *roots, GBytes *pem, GError **error)
+{
+  g_autoptr (BIO) bio =
+      BIO_new_mem_buf (g_bytes_get_data (pem, NULL), (int) g_bytes_get_size (pem));
+  gboolean whole;
+  guint n = 0;
+
+  for (;;)
+    {
+      g_autoptr (X509) certificate = PEM_read_bio_X509 (bio, NULL, NULL, NULL);
+
+      if (certificate == NULL || X509_STORE_add_cert (roots, certificate) != 1)
+        break;
+      n++;
+    }
+  /* That no further certificate begins is the one good reason to stop. */
+  whole = n > 0 && ERR_GET_REASON (ERR_peek_last_error ()) == PEM_R_NO_START_LINE;
+  ERR_clear_error ();
+  if (!whole)
+    g_set_error (error,
+                 DPS_ERROR,
+                 DPS_ERROR_NOT_CONFIGURED,
+                 "the file that ca-file= names is not PEM with certificates");
+  return whole;
+}
+
 X509_STORE *
-dps_http_roots_load (const char *system_ca_file, const char *ca_file, GError **error)
+dps_http_roots_load (const char *system_ca_file, GBytes *ca_pem, GError **error)
 {
   g_autoptr (X509_STORE) roots = X509_STORE_new ();
   const char *system = system_ca_file;
@@ -39,10 +72,10 @@ dps_http_roots_load (const char *system_ca_file, const char *ca_file, GError **e
     system = g_file_test (DPS_SYSTEM_CA_DIR, G_FILE_TEST_IS_DIR) ? DPS_SYSTEM_CA_DIR
                                                                  : DPS_SYSTEM_CA_FILE;
   /* A host without system roots still reaches a service of a private authority. */
-  if ((g_file_test (system, G_FILE_TEST_EXISTS) || ca_file == NULL) &&
+  if ((g_file_test (system, G_FILE_TEST_EXISTS) || ca_pem == NULL) &&
       !load (roots, system, error))
     return NULL;
-  if (ca_file != NULL && !load (roots, ca_file, error))
+  if (ca_pem != NULL && !add_pem (roots, ca_pem, error))
     return NULL;
   return g_steal_pointer (&roots);
 }

@@ -239,7 +239,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
   self = g_new0 (DpsHttp, 1);
   self->check_address = options->check_address;
   self->check_data = options->check_data;
-  self->roots = dps_http_roots_load (options->system_ca_file, options->ca_file, error);
+  self->roots = dps_http_roots_load (options->system_ca_file, options->ca_pem, error);
   if (self->roots == NULL)
     return NULL;
   for (gsize i = 0; options->pins != NULL && options->pins[i] != NULL; i++)

@@ -29,7 +29,7 @@ typedef struct
 {
   const char *user_agent;
   const char *system_ca_file; /* DPS_SYSTEM_CA_FILE */
-  const char *ca_file;        /* PEM, a private root beside the system's */
+  GBytes *ca_pem;             /* PEM, private roots beside the system's */
   const char *const *pins;    /* HOST=ADDRESS[:PORT], IPv6 with port in brackets */
   DpsHttpAddressCheck check_address;
   gpointer check_data;
@@ -37,7 +37,7 @@ typedef struct
   guint request_timeout_ms; /* 30 s */
 } DpsHttpOptions;
 
-/* Also loads the roots: the system's, where that file exists, and ca_file. NULL with
+/* Also loads the roots: the system's, where there are any, and ca_pem. NULL with
  * DPS_ERROR_INVALID_ARGUMENT for a pin that is none, DPS_ERROR_NOT_CONFIGURED for roots
  * that cannot be loaded, or DPS_ERROR_FAILED. */
 DpsHttp *dps_http_new (const DpsHttpOptions *options, GError **error);

@@ -251,7 +251,7 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "DPS-E601", "store",
     "the store could not be written; what it held is unchanged",
     "check the space and the permissions of /var/lib/dps-agent",
-    SELF },
+    HAND },
   [DPS_FAILURE_STORE_READ] = {
     "DPS-E602", "store",
     "the store cannot be read",

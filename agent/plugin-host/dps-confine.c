@@ -44,7 +44,9 @@ dps_confine_process (guint64 data_limit, GError **error)
     return dps_set_errno (error, errno, "giving up privileges");
   return limit (RLIMIT_CORE, 0, error) && limit (RLIMIT_NOFILE, 64, error) &&
          limit (RLIMIT_FSIZE, 1024 * 1024, error) &&
-         (data_limit == 0 || limit (RLIMIT_DATA, data_limit, error));
+         (data_limit == 0 || (limit (RLIMIT_DATA, data_limit, error) &&
+                              /* shared mappings do not count as data */
+                              limit (RLIMIT_AS, 4 * data_limit, error)));
 }
 
 /* The kernel's interface as of its ABI 6; older kernels are told the shorter size. Named

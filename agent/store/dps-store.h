@@ -14,7 +14,7 @@
  * Files are 0600, opened relative to the directory and never through symbolic links;
  * other files there are ignored. All functions block and are for a worker thread; they
  * may be called from any, one after the other. */
-#define DPS_STORE_PAYLOAD_MAX (48u * 1024u)
+#define DPS_STORE_PAYLOAD_MAX (96u * 1024u)
 #define DPS_STORE_INTENT_MAX (16u * 1024u)
 
 #define DPS_TYPE_STORE (dps_store_get_type ())

@@ -25,6 +25,6 @@ boundary() {
 out=$("$calls" "$bus_address" 1000 $idle_ms 2>&1)
 figure "idle boundary: $out"
 check "1000 calls over the idle boundary, none lost" boundary
-clean_log() { ! grep -E 'CRITICAL|Sanitizer|runtime error|cannot start' "$world/log/agent"; }
+clean_log() { ! grep -E 'CRITICAL|assertion|Sanitizer|runtime error|cannot start' "$world/log/agent"; }
 check "no start failed, no critical, no sanitizer report" clean_log
 finish

@@ -50,7 +50,7 @@ setup (Fixture *f, gconstpointer data)
   f->script = (Script){ "200 OK", JSON, "{}", g_string_new (NULL) };
   f->server = tls_server_new (NULL, answer, &f->script);
   pins[0] = tls_server_pin (f->server);
-  options.ca_file = tls_server_ca_file (f->server);
+  options.ca_pem = tls_server_ca_pem (f->server);
   f->http = dps_http_new (&options, &error);
   g_assert_no_error (error);
   f->client =

@@ -25,8 +25,8 @@ http_with (TlsServer *server, DpsHttpOptions options)
   g_autoptr (GError) error = NULL;
   DpsHttp *http;
 
-  if (options.ca_file == NULL)
-    options.ca_file = tls_server_ca_file (server);
+  if (options.ca_pem == NULL)
+    options.ca_pem = tls_server_ca_pem (server);
   if (options.system_ca_file == NULL)
     options.system_ca_file = "/nonexistent/ca.crt";
   if (options.pins == NULL)
@@ -552,7 +552,7 @@ test_tls_untrusted (void)
   g_autoptr (TlsServer) other = tls_server_new (NULL, answer_text, nothing);
   g_autoptr (TlsServer) server = tls_server_new (NULL, answer_text, nothing);
   g_autoptr (DpsHttp) http =
-      http_with (server, (DpsHttpOptions){ .ca_file = tls_server_ca_file (other) });
+      http_with (server, (DpsHttpOptions){ .ca_pem = tls_server_ca_pem (other) });
   g_autoptr (DpsHttpResponse) response =
       perform_fails (http, DPS_HTTP_FAILURE_TLS_UNTRUSTED, DPS_ERROR, DPS_ERROR_REJECTED);
 
@@ -567,7 +567,7 @@ test_both_roots (void)
   g_autoptr (TlsServer) a = tls_server_new (NULL, answer_text, nothing);
   g_autoptr (TlsServer) b = tls_server_new (NULL, answer_text, nothing);
   DpsHttpOptions options = { .system_ca_file = tls_server_ca_file (a),
-                             .ca_file = tls_server_ca_file (b) };
+                             .ca_pem = tls_server_ca_pem (b) };
   g_autoptr (DpsHttp) to_a = http_with (a, options);
   g_autoptr (DpsHttp) to_b = http_with (b, options);
 
@@ -578,10 +578,15 @@ test_both_roots (void)
 static void
 test_roots_refused (void)
 {
-  static const DpsHttpOptions rows[] = {
+  static const char cut[] = "-----BEGIN CERTIFICATE-----\nMIIB";
+  g_autoptr (GBytes) empty = g_bytes_new_static ("", 0);
+  g_autoptr (GBytes) text = g_bytes_new_static ("no PEM", 6);
+  g_autoptr (GBytes) half = g_bytes_new_static (cut, strlen (cut));
+  const DpsHttpOptions rows[] = {
     { .system_ca_file = "/nonexistent/a" },
-    { .system_ca_file = "/nonexistent/a", .ca_file = "/nonexistent/b" },
-    { .system_ca_file = "/nonexistent/a", .ca_file = "/proc/version" },
+    { .system_ca_file = "/nonexistent/a", .ca_pem = empty },
+    { .system_ca_file = "/nonexistent/a", .ca_pem = text },
+    { .system_ca_file = "/nonexistent/a", .ca_pem = half },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -757,7 +762,7 @@ test_pins_refused (void)
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       const char *pins[] = { bad[i], NULL };
-      DpsHttpOptions options = { .ca_file = tls_server_ca_file (server), .pins = pins };
+      DpsHttpOptions options = { .ca_pem = tls_server_ca_pem (server), .pins = pins };
       g_autoptr (GError) error = NULL;
 
       g_test_message ("%s", bad[i]);

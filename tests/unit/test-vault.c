@@ -133,7 +133,7 @@ test_too_large (void)
   DpsSecret *bytes;
 
   g_free (vault->identity->payload);
-  vault->identity->payload = g_strnfill (49 * 1024, 'x');
+  vault->identity->payload = g_strnfill (97 * 1024, 'x');
   bytes = dps_vault_pack (vault, &error);
   g_assert_null (bytes);
   g_assert_error (error, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED);

@@ -30,6 +30,7 @@ struct _TlsServer
   char *dir, *ca_file, *pin;
   guint port;
   int listener;
+  GBytes *ca_pem;
   GThread *thread;
 
   GMutex lock;
@@ -83,6 +84,8 @@ make_identity (TlsServer *self)
   gint64 not_after = self->options.not_after;
   X509 *cert;
   FILE *file;
+  char *pem;
+  gsize length;
 
   self->root_key = EVP_EC_gen ("P-256");
   self->root =
@@ -100,6 +103,8 @@ make_identity (TlsServer *self)
   g_assert_nonnull (file);
   g_assert_cmpint (PEM_write_X509 (file, self->root), ==, 1);
   fclose (file);
+  g_assert_true (g_file_get_contents (self->ca_file, &pem, &length, NULL));
+  self->ca_pem = g_bytes_new_take (pem, length);
 
   self->context = SSL_CTX_new (TLS_server_method ());
   g_assert_cmpint (SSL_CTX_use_certificate (self->context, cert), ==, 1);
@@ -294,6 +299,7 @@ tls_server_free (TlsServer *self)
   g_rmdir (self->dir);
   g_free (self->dir);
   g_free (self->ca_file);
+  g_bytes_unref (self->ca_pem);
   g_free (self->pin);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->changed);
@@ -304,6 +310,12 @@ const char *
 tls_server_ca_file (TlsServer *self)
 {
   return self->ca_file;
+}
+
+GBytes *
+tls_server_ca_pem (TlsServer *self)
+{
+  return self->ca_pem;
 }
 
 const char *

@@ -48,6 +48,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TlsServer, tls_server_free)
 
 /* PEM file of the root, there until the server is freed. */
 const char *tls_server_ca_file (TlsServer *self);
+/* The same in memory, the server's. */
+GBytes *tls_server_ca_pem (TlsServer *self);
 /* TLS_SERVER_HOST=127.0.0.1:PORT */
 const char *tls_server_pin (TlsServer *self);
 guint tls_server_port (TlsServer *self);
