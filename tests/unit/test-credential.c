@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-credential.h"
+#include "common/dps-error.h"
+
+#include <string.h>
+
+/* The vectors of dps-protocol §3.4: the derived key of dev-01. */
+#define KEY "tyCQ0ipfoM5CGhXLsXLA1n6gkOkaIy/q4gqIJiYcOPQ="
+#define EXPIRY G_GUINT64_CONSTANT (1893456000)
+#define PREFIX "SharedAccessSignature sr=myhub.azure-devices.net%2Fdevices%2Fdev-01"
+
+static DpsIdentity *
+make_identity (void)
+{
+  DpsIdentity *identity = dps_identity_new ();
+
+  identity->hub = g_strdup ("myhub.azure-devices.net");
+  identity->device_id = g_strdup ("dev-01");
+  identity->shape = DPS_SHAPE_KEY;
+  identity->key = dps_secret_new_from_base64 (KEY, strlen (KEY), 16, 64, NULL);
+  return identity;
+}
+
+static void
+test_vectors (void)
+{
+  static const struct
+  {
+    const char *audience;
+    guint32 ttl;
+    const char *token;
+  } table[] = {
+    { "device",
+      600,
+      PREFIX "&sig=8NzyvvvT0fYprjYkibrslW%2BUSmg8gWE0IzloTaK9JHk%3D&se=1893456000" },
+    { "device",
+      1,
+      PREFIX "&sig=8NzyvvvT0fYprjYkibrslW%2BUSmg8gWE0IzloTaK9JHk%3D&se=1893456000" },
+    { "module:mod1",
+      3600,
+      PREFIX "%2Fmodules%2Fmod1&sig="
+             "Z9oZFdd5aVjtQtrxQz6yFTz6GYM14McXnc4s4%2BV0dJ0%3D&se=1893456000" },
+  };
+  g_autoptr (DpsIdentity) identity = make_identity ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      guint64 expiry = 0;
+      g_autofree char *token = dps_credential_create_token (identity,
+                                                            table[i].audience,
+                                                            table[i].ttl,
+                                                            EXPIRY - table[i].ttl,
+                                                            &expiry,
+                                                            &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpstr (token, ==, table[i].token);
+      g_assert_cmpuint (expiry, ==, EXPIRY);
+    }
+}
+
+static void
+test_refusals (void)
+{
+  g_autofree char *long_id = g_strnfill (129, 'm');
+  g_autofree char *long_audience = g_strconcat ("module:", long_id, NULL);
+  const struct
+  {
+    const char *audience;
+    guint32 ttl;
+    DpsError code;
+  } table[] = {
+    { "", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "Device", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "device ", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "service", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module:", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module:a/b", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module:a&se=9", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module:a b", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "module:a\n", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { long_audience, 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "device", 0, DPS_ERROR_LIMITS_EXCEEDED },
+    { "device", 3601, DPS_ERROR_LIMITS_EXCEEDED },
+    { "device", G_MAXUINT32, DPS_ERROR_LIMITS_EXCEEDED },
+  };
+  g_autoptr (DpsIdentity) identity = make_identity ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      guint64 expiry = 42;
+
+      g_test_message ("'%s' %u", table[i].audience, table[i].ttl);
+      g_assert_null (dps_credential_create_token (identity,
+                                                  table[i].audience,
+                                                  table[i].ttl,
+                                                  1000,
+                                                  &expiry,
+                                                  &error));
+      g_assert_error (error, DPS_ERROR, (gint) table[i].code);
+      g_assert_cmpuint (expiry, ==, 42);
+    }
+}
+
+/* Module ids may have characters that mean something in a token. */
+static void
+test_module_is_encoded (void)
+{
+  g_autoptr (DpsIdentity) identity = make_identity ();
+  g_autoptr (GError) error = NULL;
+  guint64 expiry;
+  g_autofree char *token = dps_credential_create_token (identity,
+                                                        "module:a=b%2F#?",
+                                                        60,
+                                                        1000,
+                                                        &expiry,
+                                                        &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (token, "%2Fmodules%2Fa%3Db%252F%23%3F&sig="));
+}
+
+static void
+test_shapes (void)
+{
+  static const DpsShape shapes[] = { DPS_SHAPE_PLUGIN, DPS_SHAPE_CERTIFICATE, 0 };
+  g_autoptr (DpsIdentity) identity = make_identity ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      guint64 expiry;
+
+      identity->shape = shapes[i];
+      g_assert_null (
+          dps_credential_create_token (identity, "device", 60, 1000, &expiry, &error));
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/credential/token/vectors", test_vectors);
+  g_test_add_func ("/credential/token/refuses-audience-and-ttl", test_refusals);
+  g_test_add_func ("/credential/token/encodes-the-module", test_module_is_encoded);
+  g_test_add_func ("/credential/token/only-shapes-that-can-sign", test_shapes);
+  return g_test_run ();
+}
