@@ -51,6 +51,7 @@ static guint assignment_changed;
 
 static void begin_attempt (DpsProvisioner *self);
 static void settle (DpsProvisioner *self);
+static gboolean refresh (DpsProvisioner *self, GError **error);
 
 static void
 dps_provisioner_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
@@ -269,7 +270,8 @@ settle (DpsProvisioner *self)
   else if (want != WANT_NOTHING)
     {
       self->want = WANT_NOTHING;
-      if (want == WANT_NEW_IDENTITY || !identity_is_current (self))
+      if (refresh (self, NULL) &&
+          (want == WANT_NEW_IDENTITY || !identity_is_current (self)))
         begin_attempt (self);
     }
   update_busy (self);
@@ -436,19 +438,13 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
 static gboolean
 refresh (DpsProvisioner *self, GError **error)
 {
-  g_autoptr (GError) local_error = NULL;
   g_autoptr (DpsFailure) reason = NULL;
-  gboolean good = dps_settings_reload (self->settings, &local_error);
+  gboolean good = dps_settings_reload (self->settings, error);
 
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = standing_reason (self);
   if (self->timer == 0)
     rest (self, reason);
-  if (!good)
-    g_propagate_prefixed_error (error,
-                                g_steal_pointer (&local_error),
-                                "%s ",
-                                dps_failure_row (reason->kind)->code);
   return good;
 }
 

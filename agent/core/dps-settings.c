@@ -68,6 +68,26 @@ log_warnings (DpsConfig *config)
     dps_warning ((TOPIC ("config")), "%s", warnings[i]);
 }
 
+/* As a caller sees it: the code first, and an error of the configuration whatever its
+ * cause; a file that is not trusted is no refusal of the caller. */
+static void
+refuse (const GError *why, GError **error)
+{
+  DpsFailureKind kind = dps_settings_failure_kind (why);
+  DpsError code = DPS_ERROR_INVALID_ARGUMENT;
+
+  if (kind == DPS_FAILURE_NOT_CONFIGURED)
+    code = DPS_ERROR_NOT_CONFIGURED;
+  else if (kind == DPS_FAILURE_CONFIG_UNSUPPORTED)
+    code = DPS_ERROR_NOT_SUPPORTED;
+  g_set_error (error,
+               DPS_ERROR,
+               (gint) code,
+               "%s %s",
+               dps_failure_row (kind)->code,
+               why->message);
+}
+
 gboolean
 dps_settings_reload (DpsSettings *self, GError **error)
 {
@@ -81,8 +101,7 @@ dps_settings_reload (DpsSettings *self, GError **error)
   config = dps_config_load (&paths, &self->error);
   if (config == NULL || !dps_config_check (config, &self->error))
     {
-      if (error != NULL)
-        *error = g_error_copy (self->error);
+      refuse (self->error, error);
       return FALSE;
     }
   log_warnings (config);

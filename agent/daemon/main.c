@@ -21,6 +21,10 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#if DPS_SANITIZED
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define IDLE_SECONDS 30.0
 /* The process before this one may still be serving its last calls. */
 #define LOCK_WAIT_SECONDS 10
@@ -128,9 +132,7 @@ print_config (void)
 
   if (!dps_settings_reload (settings, &error))
     {
-      g_printerr ("%s %s\n",
-                  dps_failure_row (dps_settings_failure_kind (error))->code,
-                  error->message);
+      g_printerr ("%s\n", error->message);
       return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_CONFIGURED) ? 6 : 1;
     }
   config = dps_settings_get_config (settings);
@@ -260,21 +262,27 @@ daemon_start (Daemon *daemon, GError **error)
          dps_presence_enter (daemon->presence, error);
 }
 
-/* A commit that has begun is let end; a request that still waits for an answer is left
- * where it is, and its thread must not meet the libraries' clean-up: no exit handlers
- * then. */
+/* A commit that has begun is let end. */
 static void
 finish_work (Daemon *daemon)
 {
   gint64 deadline = g_get_monotonic_time () + COMMIT_WAIT_SECONDS * G_USEC_PER_SEC;
-  gboolean busy;
 
   dps_provisioner_cancel (daemon->provisioner);
   while (dps_keeper_is_busy (daemon->keeper) && g_get_monotonic_time () < deadline)
     g_main_context_iteration (NULL, TRUE);
-  g_object_get (daemon->provisioner, "busy", &busy, NULL);
-  if (busy)
-    _exit (daemon->exit_status);
+}
+
+/* Without exit handlers: worker threads may still be in the libraries that those clean
+ * up. */
+static _Noreturn void
+leave (int status)
+{
+  fflush (NULL);
+#if DPS_SANITIZED
+  __lsan_do_leak_check ();
+#endif
+  _exit (status);
 }
 
 static int
@@ -321,5 +329,7 @@ main (int argc, char **argv)
       return EXIT_SUCCESS;
     }
   dps_log_init ("dps-agentd", options.debug);
-  return options.print_config ? print_config () : run ();
+  if (options.print_config)
+    return print_config ();
+  leave (run ());
 }
