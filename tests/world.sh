@@ -16,6 +16,8 @@ endpoint=contoso-dps.azure-devices-provisioning.net
 hub=contoso-hub.azure-devices.net
 registration_id=edge-host-0001
 world='' world_pids=()
+LSAN_OPTIONS=suppressions=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
 wait_for() {
