@@ -91,11 +91,37 @@ ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
 
 static void ask (GTask *task);
 
+static void
+finish (GTask *task, DpsProofVerdict verdict)
+{
+  g_task_return_int (task, verdict);
+  g_object_unref (task);
+}
+
 static gboolean
 on_wait_over (gpointer data)
 {
-  ask (data);
+  GTask *task = data;
+
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    finish (task, DPS_PROOF_INCONCLUSIVE);
+  else
+    ask (task);
   return G_SOURCE_REMOVE;
+}
+
+/* Until wait (µs) is over or the check is cancelled. */
+static void
+ask_after (GTask *task, gint64 wait)
+{
+  g_autoptr (GSource) timer = g_timeout_source_new ((guint) (wait / 1000));
+  g_autoptr (GSource) cancelled =
+      g_cancellable_source_new (g_task_get_cancellable (task));
+
+  g_source_set_dummy_callback (cancelled);
+  g_source_add_child_source (timer, cancelled);
+  g_source_set_callback (timer, on_wait_over, task, NULL);
+  g_source_attach (timer, NULL);
 }
 
 static void
@@ -116,12 +142,9 @@ on_asked (GObject *source, GAsyncResult *result, gpointer data)
   if (g_cancellable_is_cancelled (cancellable))
     verdict = DPS_PROOF_INCONCLUSIVE;
   if (verdict == DPS_PROOF_AGAIN)
-    {
-      g_timeout_add ((guint) (wait / 1000), on_wait_over, task);
-      return;
-    }
-  g_task_return_int (task, verdict);
-  g_object_unref (task);
+    ask_after (task, wait);
+  else
+    finish (task, verdict);
 }
 
 static void
