@@ -11,9 +11,10 @@ build_packages=(
 )
 run_packages=(dbus dbus-daemon curl openssl)
 test_packages=(
-    strace clang-format libxml2-utils man-db git systemd file binutils
-    debhelper dpkg-dev fakeroot lintian procps util-linux python3-dbusmock python3-gi
+    strace clang-format libxml2-utils man-db systemd file binutils jq procps util-linux
+    python3-dbusmock python3-gi
 )
+package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian systemd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -35,7 +36,9 @@ install_packages() {
     done
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
-    apt_install "${missing[@]}" || { apt-get update -qq && apt_install "${missing[@]}"; } ||
+    # A minimal machine has no package lists yet; the first failure says nothing then.
+    apt_install "${missing[@]}" 2>/dev/null ||
+        { apt-get update -qq && apt_install "${missing[@]}"; } ||
         die "cannot install ${missing[*]}"
 }
 
@@ -59,5 +62,11 @@ configure() {
 
 # compile DIRECTORY
 compile() {
+    say "building (log: $1.log)"
     meson compile -C "$1" >"$1.log" 2>&1 || { tail -n 60 "$1.log" >&2; die "the build failed"; }
+}
+
+# give_back DIRECTORY: what root made in the clone of a user who called sudo is that user's.
+give_back() {
+    [[ ! ${SUDO_UID-} ]] || chown -R "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$1"
 }

@@ -71,7 +71,7 @@ def main(path, status):
         print(f"meson test ended with status {status} though no case failed")
         failed = 1
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed or not passed else 0
+    return 1 if failed or not programs else 0
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ ctl() { "$build/agent/cli/dpsctl" --bus-address "$bus_address" "$@"; }
 # The agent's process, where there is one.
 agent_pid() {
     local pid
-    for pid in $(pgrep -f "dps-agentd --bus-address $bus_address" 2>/dev/null); do
+    for pid in $(pgrep -f "dps-agentd .*--config-dir $world/etc" 2>/dev/null); do
         [[ $(readlink "/proc/$pid/exe") == */dps-agentd ]] && echo "$pid" && return
     done
     return 1
@@ -154,12 +154,13 @@ agent_pid() {
 world_stop() {
     local pid
     [[ $world ]] || return 0
-    pid=$(agent_pid) && kill "$pid" 2>/dev/null
+    # A process that is gone already is no reason to leave the others (callers may have set -e).
+    pid=$(agent_pid) && kill "$pid" 2>/dev/null || :
     for pid in "${world_pids[@]}"; do
-        kill "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
+        kill "$pid" 2>/dev/null || :
+        wait "$pid" 2>/dev/null || :
     done
-    wait_for 10 no_agent || kill -KILL "$(agent_pid)" 2>/dev/null
+    wait_for 10 no_agent || kill -KILL "$(agent_pid)" 2>/dev/null || :
     rm -rf "$world"
     world='' world_pids=()
 }

@@ -309,7 +309,10 @@ run_import_key (Call *call)
 
   if (strcmp (g_variant_get_string (kind, NULL), "group") == 0)
     {
-      run_not_supported (call);
+      fail (call,
+            g_error_new (DPS_ERROR,
+                         DPS_ERROR_NOT_SUPPORTED,
+                         "this version of dps-agent does not import group keys yet"));
       return;
     }
   if (strcmp (g_variant_get_string (kind, NULL), "device") != 0)

@@ -130,6 +130,9 @@ dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
   guint64 not_after = dps_dbus_agent1_get_certificate_not_after (agent);
 
   add_line (out, "State", dps_dbus_agent1_get_state (agent));
+  if (g_strcmp0 (dps_dbus_agent1_get_state (agent), "provisioned") != 0 &&
+      dps_ctl_view_exit (agent) == DPS_CTL_EXIT_OK)
+    add_line (out, "Identity", "in force; what follows is about replacing it");
   add_time (out, "Since", dps_dbus_agent1_get_since (agent), now);
   if (next != 0)
     add_time (out, "Next attempt", next, now);
@@ -331,8 +334,10 @@ DpsCtlExit
 dps_ctl_view_exit (DpsDBusAgent1 *agent)
 {
   const char *state = dps_dbus_agent1_get_state (agent);
+  const char *device = dps_dbus_agent1_get_device_id (agent);
 
-  if (g_strcmp0 (state, "provisioned") == 0)
+  /* An identity serves whatever else is going on, also while its renewal is held. */
+  if (g_strcmp0 (state, "provisioned") == 0 || (device != NULL && *device != '\0'))
     return DPS_CTL_EXIT_OK;
   if (g_strcmp0 (state, "unconfigured") == 0)
     return DPS_CTL_EXIT_NOT_CONFIGURED;

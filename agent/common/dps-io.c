@@ -178,7 +178,8 @@ check_target (const Trust *trust, const struct stat *st, GError **error)
       return refuse (trust,
                      what,
                      trust->deny_mode ? "chmod it to 0600, or 0640 with group dps-agent"
-                                      : "chmod it to 0644",
+                     : S_ISDIR (st->st_mode) ? "chmod it to 0755"
+                                             : "chmod it to 0644",
                      error);
     }
   if (trust->deny_mode && (st->st_mode & S_IRGRP) && st->st_gid != 0 &&

@@ -7,6 +7,10 @@
 #include <gio/gio.h>
 #include <systemd/sd-id128.h>
 
+/* Full jitter may draw next to nothing; a failure is not worth a try in the same second.
+ */
+#define LEAST_WAIT G_USEC_PER_SEC
+
 static gboolean
 is_network (DpsFailureKind kind)
 {
@@ -42,7 +46,7 @@ dps_schedule_plan (const DpsFailure *failure,
   else
     {
       plan.state = wait_state (failure->kind, network_is_up);
-      plan.wait = dps_pacing_backoff (failures, random);
+      plan.wait = MAX (dps_pacing_backoff (failures, random), LEAST_WAIT);
     }
   plan.wait = MAX (plan.wait, failure->wait);
   return plan;

@@ -37,7 +37,7 @@ test_every_kind (void)
       else
         {
           g_assert_cmpint (early.state, !=, DPS_STATE_HELD);
-          g_assert_cmpint (early.wait, ==, 0);
+          g_assert_cmpint (early.wait, ==, SECOND);
           g_assert_cmpint (late.wait, ==, 2 * SECOND);
         }
     }
