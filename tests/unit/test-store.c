@@ -140,7 +140,9 @@ test_prunes_to_two (StoreFixture *f, gconstpointer data)
 static void
 test_sizes (StoreFixture *f, gconstpointer data)
 {
-  static const gsize sizes[] = { 0, 1, 4095, 4096, 49151, 49152 };
+  static const gsize sizes[] = {
+    0, 1, 4095, 4096, DPS_STORE_PAYLOAD_MAX - 1, DPS_STORE_PAYLOAD_MAX
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     {
@@ -163,7 +165,7 @@ test_sizes (StoreFixture *f, gconstpointer data)
 static void
 test_refuses_too_big (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsSecret) payload = dps_secret_new_empty (49153);
+  g_autoptr (DpsSecret) payload = dps_secret_new_empty (DPS_STORE_PAYLOAD_MAX + 1);
   g_autoptr (GError) error = NULL;
 
   store_fixture_commit (f, "kept");
