@@ -8,6 +8,8 @@
 #include "em-hub.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #define CONNECTIONS_MAX 4000
 #define BACKLOG 1024
@@ -380,6 +382,16 @@ start_daemon (EmServer *self,
                            MHD_OPTION_END);
 }
 
+/* Accepted connections inherit it. Without, a handshake sent in pieces waits a round trip
+ * for the acknowledgement of the first, which the service's does not. */
+static void
+send_at_once (struct MHD_Daemon *daemon)
+{
+  int fd = MHD_get_daemon_info (daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof (int));
+}
+
 gboolean
 em_server_start (EmServer *self, GError **error)
 {
@@ -412,6 +424,7 @@ em_server_start (EmServer *self, GError **error)
                    g_strerror (errno));
       return FALSE;
     }
+  send_at_once (self->daemon);
   return TRUE;
 }
 
