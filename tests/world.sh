@@ -7,6 +7,9 @@
 #   ctl ARGUMENT...                          dpsctl in this world
 #   world_stop                               ends what was started, removes the directory
 #
+# A caller may set emulator_address, where the agent finds the emulator, and near and far, words
+# that a program of the agent's and of the emulator's side is started with.
+#
 # Sets: world (its directory), bus_address, port (of the emulator), registration_id, device_key.
 # The directory is below /run because the agent trusts no file below a directory that others
 # may write.
@@ -16,6 +19,7 @@ endpoint=contoso-dps.azure-devices-provisioning.net
 hub=contoso-hub.azure-devices.net
 registration_id=edge-host-0001
 world='' world_pids=()
+emulator_address=127.0.0.1 near=() far=()
 LSAN_OPTIONS=suppressions=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/lsan.supp:print_suppressions=0
 export LSAN_OPTIONS
 
@@ -56,7 +60,7 @@ JSON
 
 world_emulator() {
     [[ -e $world/emulator/enrolments.json ]] || world_enrolments
-    "$build/tests/emulator/dps-emulator" --port 0 --port-file "$world/emulator/port" \
+    "${far[@]}" "$build/tests/emulator/dps-emulator" --port 0 --port-file "$world/emulator/port" \
         --state-dir "$world/emulator" --id-scope "$id_scope" --endpoint-host "$endpoint" \
         --hub-host "$hub" --enrolments "$world/emulator/enrolments.json" \
         --log "$world/log/requests.jsonl" "$@" >"$world/log/emulator" 2>&1 </dev/null &
@@ -112,7 +116,7 @@ XML
 world_service() {
     cat >"$world/agent" <<SH
 #!/bin/sh
-exec "$build/agent/daemon/dps-agentd" --bus-address "$bus_address" --config-dir "$world/etc" \\
+exec ${near[*]} "$build/agent/daemon/dps-agentd" --bus-address "$bus_address" --config-dir "$world/etc" \\
     --state-dir "$world/state" --runtime-dir "$world/run" --plugin-dir "$world/plugins" \\
     --plugin-host "$build/agent/plugin-host/dps-plugin-host" $* 2>>"$world/log/agent"
 SH
@@ -134,8 +138,8 @@ world_configure() {
             "$endpoint" "$id_scope" "$registration_id"
         printf 'attestation=symmetric-key\nsplay-seconds=0\n'
         (($# == 0)) || printf '%s\n' "$@"
-        printf '\n[network]\naddress=127.0.0.1:%s;%s=127.0.0.1:%s\nca-file=%s\n' \
-            "$port" "$hub" "$port" "$ca"
+        printf '\n[network]\naddress=%s:%s;%s=%s:%s\nca-file=%s\n' \
+            "$emulator_address" "$port" "$hub" "$emulator_address" "$port" "$ca"
         printf '\n[plugin symmetric-key]\nkey-file=%s\n' "$world/etc/device.key"
     } >"$world/etc/agent.conf.d/site.conf"
 }
