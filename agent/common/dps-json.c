@@ -5,6 +5,7 @@
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 
+#include <math.h>
 #include <string.h>
 
 /* One scan position, and per open object the set of its member names. */
@@ -17,6 +18,10 @@ typedef struct
   gboolean rooted; /* the outermost value has begun */
   gboolean is_object[DPS_JSON_MAX_DEPTH];
   GHashTable *names[DPS_JSON_MAX_DEPTH];
+
+  const char *const *path; /* names of the member whose text is kept, or NULL */
+  guint matched;           /* how many of them lead to the position */
+  gsize kept_from, kept_to;
 } Scan;
 
 static gboolean
@@ -39,6 +44,64 @@ skip_space (Scan *scan)
     scan->at++;
 }
 
+/* The unit of UTF-16 that \uXXXX at the position gives, -1 where it is none. */
+static int
+peek_unit (const Scan *scan)
+{
+  int unit = 0;
+
+  if (scan->size - scan->at < 6 || scan->data[scan->at] != '\\' ||
+      scan->data[scan->at + 1] != 'u')
+    return -1;
+  for (gsize i = 2; i < 6; i++)
+    {
+      int digit = g_ascii_xdigit_value (scan->data[scan->at + i]);
+
+      if (digit < 0)
+        return -1;
+      unit = unit << 4 | digit;
+    }
+  return unit;
+}
+
+static gboolean
+is_low_surrogate (int unit)
+{
+  return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+static gboolean
+is_high_surrogate (int unit)
+{
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/* An escaped NUL would cut a C string, half a surrogate pair is no character: json-glib
+ * takes both. */
+static gboolean
+scan_escape (Scan *scan, GError **error)
+{
+  int unit = peek_unit (scan);
+
+  if (unit < 0)
+    {
+      if (scan->at + 1 >= scan->size || scan->data[scan->at + 1] == '\0' ||
+          strchr ("\"\\/bfnrt", scan->data[scan->at + 1]) == NULL)
+        return reject (scan, "an escape that JSON does not have", error);
+      scan->at += 2;
+      return TRUE;
+    }
+  if (unit == 0 || is_low_surrogate (unit))
+    return reject (scan, "a NUL or half a character in a string", error);
+  scan->at += 6;
+  if (!is_high_surrogate (unit))
+    return TRUE;
+  if (!is_low_surrogate (peek_unit (scan)))
+    return reject (scan, "half a character in a string", error);
+  scan->at += 6;
+  return TRUE;
+}
+
 /* The string that begins at the quote, escapes untouched; leaves at behind its end. */
 static gboolean
 scan_string (Scan *scan, const char **start, gsize *length, GError **error)
@@ -49,7 +112,10 @@ scan_string (Scan *scan, const char **start, gsize *length, GError **error)
     {
       if ((guint8) scan->data[scan->at] < 0x20)
         return reject (scan, "control character in a string", error);
-      scan->at += scan->data[scan->at] == '\\' ? 2 : 1;
+      if (scan->data[scan->at] != '\\')
+        scan->at++;
+      else if (!scan_escape (scan, error))
+        return FALSE;
     }
   if (scan->at >= scan->size)
     return reject (scan, "string without end", error);
@@ -73,16 +139,48 @@ plain_name (const char *text, gsize length)
   return g_strndup (text, length);
 }
 
+/* Inside the member whose text is kept. */
+static gboolean
+is_keeping (const Scan *scan)
+{
+  return scan->path != NULL && scan->path[scan->matched] == NULL;
+}
+
+static void
+follow_path (Scan *scan, const char *name)
+{
+  if (scan->path == NULL || is_keeping (scan) || scan->matched != scan->depth - 1 ||
+      strcmp (scan->path[scan->matched], name) != 0)
+    return;
+  scan->matched++;
+  scan->kept_from = scan->at + 1;
+}
+
+/* At the comma or bracket behind a member of the innermost object. */
+static void
+leave_path (Scan *scan)
+{
+  if (scan->path == NULL || scan->depth == 0 || scan->matched < scan->depth)
+    return;
+  if (is_keeping (scan))
+    scan->kept_to = scan->at;
+  scan->matched = scan->depth - 1;
+}
+
 /* A string followed by a colon inside an object is a member name. */
 static gboolean
 note_name (Scan *scan, const char *text, gsize length, GError **error)
 {
+  char *name;
+
   skip_space (scan);
   if (scan->at >= scan->size || scan->data[scan->at] != ':')
     return TRUE;
   if (scan->depth == 0 || !scan->is_object[scan->depth - 1])
     return reject (scan, "member name outside an object", error);
-  if (!g_hash_table_add (scan->names[scan->depth - 1], plain_name (text, length)))
+  name = plain_name (text, length);
+  follow_path (scan, name);
+  if (!g_hash_table_add (scan->names[scan->depth - 1], name))
     return reject (scan, "a member is given twice", error);
   return TRUE;
 }
@@ -113,6 +211,73 @@ close_level (Scan *scan, gboolean object, GError **error)
 }
 
 static gboolean
+take_digits (const char **at)
+{
+  const char *begin = *at;
+
+  while (g_ascii_isdigit (**at))
+    (*at)++;
+  return *at > begin;
+}
+
+/* RFC 8259 §6; without wide only what fits into an integer of 64 bits or a finite double,
+ * as json-glib makes another number of anything larger. */
+static gboolean
+is_number (const char *word, gboolean wide)
+{
+  const char *at = word + (*word == '-');
+  gboolean integer = TRUE;
+
+  if (at[0] == '0' && g_ascii_isdigit (at[1]))
+    return FALSE;
+  if (!take_digits (&at))
+    return FALSE;
+  if (*at == '.')
+    {
+      integer = FALSE;
+      at++;
+      if (!take_digits (&at))
+        return FALSE;
+    }
+  if (*at == 'e' || *at == 'E')
+    {
+      integer = FALSE;
+      at += strchr ("+-", at[1]) != NULL && at[1] != '\0' ? 2 : 1;
+      if (!take_digits (&at))
+        return FALSE;
+    }
+  if (*at != '\0' || wide)
+    return *at == '\0';
+  return integer ? g_ascii_string_to_signed (word, 10, G_MININT64, G_MAXINT64, NULL, NULL)
+                 : isfinite (g_ascii_strtod (word, NULL));
+}
+
+/* json-glib reads numbers and names as C and JavaScript have them. */
+static gboolean
+scan_word (Scan *scan, GError **error)
+{
+  g_autofree char *word = NULL;
+  gsize end = scan->at;
+
+  while (end < scan->size &&
+         (g_ascii_isalnum (scan->data[end]) ||
+          (scan->data[end] != '\0' && strchr ("+-._", scan->data[end]) != NULL)))
+    end++;
+  if (end == scan->at)
+    return reject (scan, "a character that JSON does not have", error);
+  word = g_strndup (scan->data + scan->at, end - scan->at);
+  if (scan->depth == 0)
+    return reject (scan, "a word outside the object", error);
+  if (strcmp (word, "true") != 0 && strcmp (word, "false") != 0 &&
+      strcmp (word, "null") != 0 && !is_number (word, is_keeping (scan)))
+    return reject (scan,
+                   "neither true, false, null nor a number that fits into 64 bits",
+                   error);
+  scan->at = end;
+  return TRUE;
+}
+
+static gboolean
 scan_token (Scan *scan, GError **error)
 {
   const char *text;
@@ -122,24 +287,16 @@ scan_token (Scan *scan, GError **error)
   if (c == '"')
     return scan_string (scan, &text, &length, error) &&
            note_name (scan, text, length, error);
+  if (strchr ("{}[],:", c) == NULL || c == '\0')
+    return scan_word (scan, error);
+  if (c == ',' || c == '}')
+    leave_path (scan);
   scan->at++;
-  switch (c)
-    {
-    case '{':
-    case '[':
-      return open_level (scan, c == '{', error);
-    case '}':
-    case ']':
-      return close_level (scan, c == '}', error);
-    /* json-glib knows strings in single quotes; taking no note of one would hide what
-     * stands between two of them from this pass. */
-    case '\'':
-    case '/':
-    case '\0':
-      return reject (scan, "a character that JSON does not have", error);
-    default:
-      return TRUE;
-    }
+  if (c == '{' || c == '[')
+    return open_level (scan, c == '{', error);
+  if (c == '}' || c == ']')
+    return close_level (scan, c == '}', error);
+  return TRUE;
 }
 
 static gboolean
@@ -153,12 +310,24 @@ scan_all (Scan *scan, GError **error)
   return TRUE;
 }
 
+static char *
+dup_kept (const Scan *scan)
+{
+  return scan->kept_to > 0 ? g_strstrip (g_strndup (scan->data + scan->kept_from,
+                                                    scan->kept_to - scan->kept_from))
+                           : NULL;
+}
+
 JsonObject *
-dps_json_parse_object (const char *data, gsize size, GError **error)
+dps_json_parse_object_keeping (const char *data,
+                               gsize size,
+                               const char *const *path,
+                               char **text,
+                               GError **error)
 {
   g_autoptr (JsonParser) parser = NULL;
   g_autoptr (GError) local_error = NULL;
-  Scan scan = { .data = data, .size = size };
+  Scan scan = { .data = data, .size = size, .path = path };
   JsonNode *root;
   gboolean sound;
 
@@ -185,7 +354,15 @@ dps_json_parse_object (const char *data, gsize size, GError **error)
   root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
     return reject (&scan, "not an object", error), NULL;
+  if (text != NULL)
+    *text = dup_kept (&scan);
   return json_object_ref (json_node_get_object (root));
+}
+
+JsonObject *
+dps_json_parse_object (const char *data, gsize size, GError **error)
+{
+  return dps_json_parse_object_keeping (data, size, NULL, NULL, error);
 }
 
 static gboolean

@@ -348,12 +348,14 @@ read_bounded (int fd, gsize max, const char *value, GError **error)
 static gboolean
 check_payload (GBytes *bytes, const char *value, GError **error)
 {
+  static const char *const whole[] = { NULL };
   g_autoptr (GError) local = NULL;
   g_autoptr (JsonObject) object = NULL;
   gsize size;
   const char *data = g_bytes_get_data (bytes, &size);
 
-  object = dps_json_parse_object (data != NULL ? data : "", size, &local);
+  object =
+      dps_json_parse_object_keeping (data != NULL ? data : "", size, whole, NULL, &local);
   if (object != NULL)
     return TRUE;
   g_set_error (error,

@@ -103,10 +103,11 @@ append_base64 (GString *text, const char *member, GBytes *bytes)
 static gboolean
 check_payload (const char *payload, gboolean *present, GError **error)
 {
+  static const char *const path[] = { "payload", NULL };
   g_autofree char *wrapped = g_strdup_printf ("{\"payload\":%s}", payload);
   g_autoptr (GError) local_error = NULL;
   g_autoptr (JsonObject) object =
-      dps_json_parse_object (wrapped, strlen (wrapped), &local_error);
+      dps_json_parse_object_keeping (wrapped, strlen (wrapped), path, NULL, &local_error);
 
   if (object == NULL || json_object_get_size (object) != 1)
     {
@@ -364,11 +365,14 @@ check_names (const DpsRegistration *self, GError **error)
   return TRUE;
 }
 
+/* payload is its text. */
 static DpsRegistration *
-read_registration (JsonObject *object, gboolean *has_status, GError **error)
+read_registration (JsonObject *object,
+                   const char *payload,
+                   gboolean *has_status,
+                   GError **error)
 {
   g_autoptr (DpsRegistration) self = g_new0 (DpsRegistration, 1);
-  JsonNode *payload = json_object_get_member (object, "payload");
 
   if (!read_status (object, has_status, &self->status, error) ||
       !copy_string (object, "registrationId", WORD_MAX, &self->registration_id, error) ||
@@ -390,8 +394,8 @@ read_registration (JsonObject *object, gboolean *has_status, GError **error)
       !check_names (self, error))
     return NULL;
   self->error_message = copy_message (object, "errorMessage");
-  if (payload != NULL && !JSON_NODE_HOLDS_NULL (payload))
-    self->payload = dps_json_to_text (payload);
+  if (payload != NULL && strcmp (payload, "null") != 0)
+    self->payload = g_strdup (payload);
   return g_steal_pointer (&self);
 }
 
@@ -405,7 +409,11 @@ check_operation_id (const char *id, GError **error)
 }
 
 static gboolean
-read_state (JsonObject *object, DpsReply *self, gboolean has_status, GError **error)
+read_state (JsonObject *object,
+            const char *payload,
+            DpsReply *self,
+            gboolean has_status,
+            GError **error)
 {
   gboolean inner_status;
   JsonObject *state;
@@ -414,7 +422,7 @@ read_state (JsonObject *object, DpsReply *self, gboolean has_status, GError **er
     return FALSE;
   if (state == NULL)
     return has_status || reject (error, "has no status");
-  self->registration = read_registration (state, &inner_status, error);
+  self->registration = read_registration (state, payload, &inner_status, error);
   if (self->registration == NULL)
     return FALSE;
   if (!has_status && !inner_status)
@@ -429,13 +437,15 @@ read_state (JsonObject *object, DpsReply *self, gboolean has_status, GError **er
 static DpsReply *
 parse_reply (const char *data, gsize size, GError **error)
 {
+  static const char *const path[] = { "registrationState", "payload", NULL };
   g_autoptr (DpsReply) self = g_new0 (DpsReply, 1);
   g_autoptr (JsonObject) object = NULL;
+  g_autofree char *payload = NULL;
   gboolean has_status;
 
   if (size == 0)
     return reject (error, "is empty"), NULL;
-  object = dps_json_parse_object (data, size, error);
+  object = dps_json_parse_object_keeping (data, size, path, &payload, error);
   if (object == NULL)
     return NULL;
   if (!read_status (object, &has_status, &self->status, error) ||
@@ -445,7 +455,7 @@ parse_reply (const char *data, gsize size, GError **error)
                     &self->operation_id,
                     error) ||
       !check_operation_id (self->operation_id, error) ||
-      !read_state (object, self, has_status, error))
+      !read_state (object, payload, self, has_status, error))
     return NULL;
   if (self->status == DPS_STATUS_ASSIGNED &&
       !check_assignment (self->registration, error))
@@ -475,16 +485,18 @@ dps_message_parse_poll (const char *data, gsize size, GError **error)
 DpsRegistration *
 dps_message_parse_lookup (const char *data, gsize size, GError **error)
 {
+  static const char *const path[] = { "payload", NULL };
   g_autoptr (DpsRegistration) self = NULL;
   g_autoptr (JsonObject) object = NULL;
+  g_autofree char *payload = NULL;
   gboolean has_status;
 
   if (size == 0)
     return reject (error, "is empty"), NULL;
-  object = dps_json_parse_object (data, size, error);
+  object = dps_json_parse_object_keeping (data, size, path, &payload, error);
   if (object == NULL)
     return NULL;
-  self = read_registration (object, &has_status, error);
+  self = read_registration (object, payload, &has_status, error);
   if (self == NULL)
     return NULL;
   if (!has_status)

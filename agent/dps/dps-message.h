@@ -71,7 +71,7 @@ typedef struct
   gint64 error_code;
   char *error_message;      /* at most 1024 bytes of it */
   char *last_updated;       /* as given */
-  char *payload;            /* JSON text of the custom allocation */
+  char *payload;            /* JSON text of the custom allocation, as it came */
   char *authentication_key; /* tpm: base64 of the second blob, not decoded */
   char *connection_profile; /* NULL or anything without case "classic": a usual hub */
   GPtrArray *issued_chain;  /* GBytes of DER certificates, leaf first (§2.9) */

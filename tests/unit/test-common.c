@@ -173,16 +173,101 @@ test_json_refuses (void)
     "{\"a\":\"\xff\"}",
     "{\"a\":1]",
     "{a:1}",
+    "{\"a\":01}",
+    "{\"a\":-01}",
+    "{\"a\":+1}",
+    "{\"a\":.5}",
+    "{\"a\":1.}",
+    "{\"a\":1e}",
+    "{\"a\":1e+}",
+    "{\"a\":0x10}",
+    "{\"a\":$10}",
+    "{\"a\":-}",
+    "{\"a\":--1}",
+    "{\"a\":NaN}",
+    "{\"a\":Infinity}",
+    "{\"a\":True}",
+    "{\"a\":undefined}",
+    "{\"a\":9223372036854775808}",
+    "{\"a\":-9223372036854775809}",
+    "{\"a\":1e999}",
+    "{\"a\":'x'}",
+    "{\"a\":\"\\x41\"}",
+    "{\"a\":\"\\u00\"}",
+    "{\"a\":\"\\u+041\"}",
+    "{\"a\":\"\\u0000\"}",
+    "{\"a\":\"\\ud83d\"}",
+    "{\"a\":\"\\ude00\"}",
+    "{\"a\":\"\\ud83d\\u0041\"}",
+    "{\"a\":\"\\",
+    "{\"a\":\"\\u00",
+    "{\"a\" 1}",
+    "{\"a\":1,}",
+    "{,\"a\":1}",
+    "{\"a\":[1,]}",
+    "{\"a\":[,1]}",
+    "{\"a\":[1 2]}",
+    "{\"a\":[1:2]}",
+    "{\"a\":1 \"b\":2}",
+    "{\"a\":1:2}",
+    "{\"a\",\"b\"}",
+    "{\"a\":}",
+    "{\"a\"}",
+    "{1:2}",
+    "{\"a\":1},",
+    "{\"a\":1}1",
+    ":{\"a\":1}",
+    "var a={\"a\":1}",
+    "{\"a\":1};",
+    "\xef\xbb\xbf{\"a\":1}",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       g_autoptr (GError) error = NULL;
-      JsonObject *object = dps_json_parse_object (bad[i], strlen (bad[i]), &error);
+      g_autoptr (JsonObject) object =
+          dps_json_parse_object (bad[i], strlen (bad[i]), &error);
 
       g_test_message ("%s", bad[i]);
       g_assert_null (object);
       g_assert_error (error, DPS_ERROR, DPS_ERROR_REJECTED);
+    }
+}
+
+/* What is JSON is read as what it is. */
+static void
+test_json_values (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *again;
+  } table[] = {
+    { "0", "0" },
+    { "-0", "0" },
+    { "9223372036854775807", "9223372036854775807" },
+    { "-9223372036854775808", "-9223372036854775808" },
+    { "1.5", "1.5" },
+    { "-1.5E+2", "-150.0" },
+    { "25e-1", "2.5" },
+    { "true", "true" },
+    { "null", "null" },
+    { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\"" },
+    { "\"\\u00e9\\uD83d\\uDe00\"", "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
+    { "[ ]", "[]" },
+    { "[true,{\"b\":[]}]", "[true,{\"b\":[]}]" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("{\"a\": %s }", table[i].text);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (JsonObject) object = dps_json_parse_object (text, strlen (text), &error);
+      g_autofree char *again = NULL;
+
+      g_assert_no_error (error);
+      again = dps_json_to_text (json_object_get_member (object, "a"));
+      g_assert_cmpstr (again, ==, table[i].again);
     }
 }
 
@@ -315,6 +400,7 @@ main (int argc, char **argv)
   g_test_add_func ("/secret/crosses-as-sealed-memfd", test_secret_memfd);
   g_test_add_func ("/name/table", test_names);
   g_test_add_func ("/json/refuses", test_json_refuses);
+  g_test_add_func ("/json/values", test_json_values);
   g_test_add_func ("/json/members-are-typed", test_json_members);
   g_test_add_func ("/io/trusts-only-root-owned", test_open_trusted);
   g_test_add_func ("/io/follows-only-trusted-links", test_open_trusted_links);

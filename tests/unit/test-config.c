@@ -1049,6 +1049,8 @@ test_payload_file (Fixture *f, gconstpointer data)
     gboolean accepted;
   } rows[] = {
     { "{\"site\":\"north\"}", TRUE },
+    { "{\"serial\":12345678901234567890}", TRUE },
+    { "{\"serial\":01}", FALSE },
     { "{}\n", TRUE },
     { "[1]", FALSE },
     { "{\"a\":1,\"a\":2}", FALSE },

@@ -108,6 +108,7 @@ test_body_refuses (void)
     "[[[[[[[[1]]]]]]]]",
     "\xff",
     "1 2",
+    "01",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (payloads); i++)
@@ -311,6 +312,47 @@ test_hidden_nesting (void)
   refuse (dps_message_parse_poll, text->str, "a character that JSON does not have");
 }
 
+/* A payload comes out as it came in; numbers that cannot be held are refused elsewhere.
+ */
+static void
+test_payload (void)
+{
+  static const struct
+  {
+    const char *members, *payload;
+  } rows[] = {
+    { "", NULL },
+    { ",\"payload\": null ", NULL },
+    { ",\"payload\": 12345678901234567890 ", "12345678901234567890" },
+    { ",\"payload\":{\"a\":[1.10, 1e400]}", "{\"a\":[1.10, 1e400]}" },
+    { ",\"payload\":[ ],\"x\":{\"payload\":2}", "[ ]" },
+    { ",\"x\":{\"payload\":2},\"p\\u0061yload\":{\"payload\":3},\"y\":0",
+      "{\"payload\":3}" },
+    { ",\"x\":[{\"payload\":2}]", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *state =
+          g_strdup_printf ("{\"status\":\"failed\"%s}", rows[i].members);
+      g_autofree char *text = g_strdup_printf ("{\"payload\":1,\"status\":\"failed\","
+                                               "\"o\":{\"payload\":4},"
+                                               "\"registrationState\":%s}",
+                                               state);
+      g_autoptr (DpsReply) reply = parse_ok (dps_message_parse_poll, text);
+      g_autoptr (DpsRegistration) r =
+          dps_message_parse_lookup (state, strlen (state), NULL);
+
+      g_assert_cmpstr (reply->registration->payload, ==, rows[i].payload);
+      g_assert_nonnull (r);
+      g_assert_cmpstr (r->payload, ==, rows[i].payload);
+    }
+  refuse (dps_message_parse_poll,
+          "{\"status\":\"failed\",\"registrationState\":{\"errorCode\":"
+          "-18446744073709151409}}",
+          "64 bits");
+}
+
 static void
 test_size (void)
 {
@@ -482,6 +524,7 @@ main (int argc, char **argv)
   g_test_add_func ("/message/body/refuses-a-payload-that-breaks-out", test_body_refuses);
   g_test_add_func ("/message/reply/assigning", test_assigning);
   g_test_add_func ("/message/reply/assigned", test_assigned);
+  g_test_add_func ("/message/reply/payload-as-it-came", test_payload);
   g_test_add_func ("/message/reply/failed", test_failed);
   g_test_add_func ("/message/reply/status-without-case", test_status);
   g_test_add_func ("/message/reply/refuses", test_refuses);
