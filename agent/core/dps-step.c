@@ -98,6 +98,8 @@ kind_without_answer (const DpsOutcome *outcome)
 {
   if (outcome->failure != DPS_HTTP_FAILURE_NONE)
     return kind_of_transport (outcome->failure);
+  if (outcome->bad_assignment)
+    return DPS_FAILURE_BAD_ASSIGNMENT;
   return outcome->not_json ? DPS_FAILURE_NOT_THE_SERVICE : DPS_FAILURE_ANSWER_MALFORMED;
 }
 

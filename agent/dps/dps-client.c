@@ -110,6 +110,7 @@ read_refusal (DpsOutcome *out)
 static gboolean
 read_success (DpsOutcome *out, Answer answer, GError **error)
 {
+  g_autoptr (GError) local_error = NULL;
   gsize size;
   const char *body = g_bytes_get_data (out->http->body, &size);
 
@@ -121,12 +122,17 @@ read_success (DpsOutcome *out, Answer answer, GError **error)
       return FALSE;
     }
   if (answer == ANSWER_LOOKUP)
-    out->registration = dps_message_parse_lookup (body, size, error);
+    out->registration = dps_message_parse_lookup (body, size, &local_error);
   else if (answer == ANSWER_REGISTER)
-    out->reply = dps_message_parse_register (body, size, error);
+    out->reply = dps_message_parse_register (body, size, &local_error);
   else
-    out->reply = dps_message_parse_poll (body, size, error);
-  return out->reply != NULL || out->registration != NULL;
+    out->reply = dps_message_parse_poll (body, size, &local_error);
+  if (local_error == NULL)
+    return TRUE;
+  out->bad_assignment =
+      g_error_matches (local_error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
 }
 
 static gboolean

@@ -29,9 +29,10 @@ typedef struct
  * it: g_auto (DpsOutcome) outcome = { 0 }. */
 typedef struct
 {
-  guint http_status;      /* 0 = no answer */
-  DpsHttpFailure failure; /* why there is none */
-  gboolean not_json;      /* something else than the service answered */
+  guint http_status;       /* 0 = no answer */
+  DpsHttpFailure failure;  /* why there is none */
+  gboolean not_json;       /* something else than the service answered */
+  gboolean bad_assignment; /* a 2xx is assigned to no hub or device that could be one */
 
   DpsReply *reply;                /* register, poll: 2xx */
   DpsRegistration *registration;  /* lookup: 2xx */
@@ -54,8 +55,8 @@ const char *dps_outcome_request_id (const DpsOutcome *self);
 
 /* Each returns TRUE where there is an answer to act on: a 2xx that could be read, or any
  * other status, whatever its body. FALSE with an error where there is none: those of
- * dps_http_perform(), or DPS_ERROR_REJECTED for a 2xx that is empty, malformed or not
- * JSON. *out is cleared first. */
+ * dps_http_perform(), or for a 2xx DPS_ERROR_REJECTED where it is empty, malformed or not
+ * JSON, and, with bad_assignment, DPS_ERROR_INVALID_ARGUMENT. *out is cleared first. */
 
 /* §2.1. Final answers at once are as good as an operation to poll. */
 gboolean dps_client_register (DpsClient *self,

@@ -345,24 +345,36 @@ read_tpm (JsonObject *object, DpsRegistration *self, GError **error)
                                       error));
 }
 
-static gboolean
-check_assignment (const DpsRegistration *self, GError **error)
+/* Hub and device are checked wherever they are given: a name that is no name is not
+ * passed on, whatever the status. *wrong says what is wrong with one; static. */
+static void
+read_names (JsonObject *object, DpsRegistration *self, const char **wrong)
 {
-  if (self == NULL || self->assigned_hub == NULL || self->device_id == NULL)
-    return reject (error, "says 'assigned' without assignedHub and deviceId");
-  return TRUE;
+  *wrong = NULL;
+  if (!copy_string (object, "assignedHub", 253, &self->assigned_hub, NULL) ||
+      (self->assigned_hub != NULL && !dps_name_check_host (self->assigned_hub, NULL)))
+    *wrong = "has an assignedHub that is not a host name";
+  else if (!copy_string (object, "deviceId", DPS_DEVICE_ID_MAX, &self->device_id, NULL) ||
+           (self->device_id != NULL && !dps_name_check_device_id (self->device_id, NULL)))
+    *wrong = "has a deviceId that cannot be one";
 }
 
-/* Hub and device are checked wherever they are given: a name that is no name is not
- * passed on, whatever the status. */
+/* registration may be NULL; wrong is what read_names() gave. */
 static gboolean
-check_names (const DpsRegistration *self, GError **error)
+check_names (DpsStatus status,
+             const DpsRegistration *registration,
+             const char *wrong,
+             GError **error)
 {
-  if (self->assigned_hub != NULL && !dps_name_check_host (self->assigned_hub, NULL))
-    return reject (error, "has an assignedHub that is not a host name");
-  if (self->device_id != NULL && !dps_name_check_device_id (self->device_id, NULL))
-    return reject (error, "has a deviceId that cannot be one");
-  return TRUE;
+  if (status != DPS_STATUS_ASSIGNED)
+    return wrong == NULL || reject (error, wrong);
+  if (wrong == NULL && (registration == NULL || registration->assigned_hub == NULL ||
+                        registration->device_id == NULL))
+    wrong = "says 'assigned' without assignedHub and deviceId";
+  if (wrong == NULL)
+    return TRUE;
+  g_set_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT, "the answer %s", wrong);
+  return FALSE;
 }
 
 /* payload is its text. */
@@ -370,14 +382,13 @@ static DpsRegistration *
 read_registration (JsonObject *object,
                    const char *payload,
                    gboolean *has_status,
+                   const char **wrong_name,
                    GError **error)
 {
   g_autoptr (DpsRegistration) self = g_new0 (DpsRegistration, 1);
 
   if (!read_status (object, has_status, &self->status, error) ||
       !copy_string (object, "registrationId", WORD_MAX, &self->registration_id, error) ||
-      !copy_string (object, "assignedHub", 253, &self->assigned_hub, error) ||
-      !copy_string (object, "deviceId", DPS_DEVICE_ID_MAX, &self->device_id, error) ||
       !copy_string (object, "substatus", WORD_MAX, &self->substatus, error) ||
       !copy_string (object,
                     "connectionProfile",
@@ -390,9 +401,9 @@ read_registration (JsonObject *object,
                     &self->last_updated,
                     error) ||
       !dps_json_get_int (object, "errorCode", &self->error_code, error) ||
-      !read_tpm (object, self, error) || !read_chain (object, self, error) ||
-      !check_names (self, error))
+      !read_tpm (object, self, error) || !read_chain (object, self, error))
     return NULL;
+  read_names (object, self, wrong_name);
   self->error_message = copy_message (object, "errorMessage");
   if (payload != NULL && strcmp (payload, "null") != 0)
     self->payload = g_strdup (payload);
@@ -415,14 +426,17 @@ read_state (JsonObject *object,
             gboolean has_status,
             GError **error)
 {
+  const char *wrong_name = NULL;
   gboolean inner_status;
   JsonObject *state;
 
   if (!dps_json_get_object (object, "registrationState", &state, error))
     return FALSE;
   if (state == NULL)
-    return has_status || reject (error, "has no status");
-  self->registration = read_registration (state, payload, &inner_status, error);
+    return has_status ? check_names (self->status, NULL, NULL, error)
+                      : reject (error, "has no status");
+  self->registration =
+      read_registration (state, payload, &inner_status, &wrong_name, error);
   if (self->registration == NULL)
     return FALSE;
   if (!has_status && !inner_status)
@@ -431,7 +445,7 @@ read_state (JsonObject *object,
     self->status = self->registration->status;
   if (!inner_status)
     self->registration->status = self->status;
-  return TRUE;
+  return check_names (self->status, self->registration, wrong_name, error);
 }
 
 static DpsReply *
@@ -456,9 +470,6 @@ parse_reply (const char *data, gsize size, GError **error)
                     error) ||
       !check_operation_id (self->operation_id, error) ||
       !read_state (object, payload, self, has_status, error))
-    return NULL;
-  if (self->status == DPS_STATUS_ASSIGNED &&
-      !check_assignment (self->registration, error))
     return NULL;
   return g_steal_pointer (&self);
 }
@@ -489,6 +500,7 @@ dps_message_parse_lookup (const char *data, gsize size, GError **error)
   g_autoptr (DpsRegistration) self = NULL;
   g_autoptr (JsonObject) object = NULL;
   g_autofree char *payload = NULL;
+  const char *wrong_name;
   gboolean has_status;
 
   if (size == 0)
@@ -496,12 +508,12 @@ dps_message_parse_lookup (const char *data, gsize size, GError **error)
   object = dps_json_parse_object_keeping (data, size, path, &payload, error);
   if (object == NULL)
     return NULL;
-  self = read_registration (object, payload, &has_status, error);
+  self = read_registration (object, payload, &has_status, &wrong_name, error);
   if (self == NULL)
     return NULL;
   if (!has_status)
     return reject (error, "has no status"), NULL;
-  if (self->status == DPS_STATUS_ASSIGNED && !check_assignment (self, error))
+  if (!check_names (self->status, self, wrong_name, error))
     return NULL;
   return g_steal_pointer (&self);
 }

@@ -92,8 +92,9 @@ void dps_reply_free (DpsReply *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsReply, dps_reply_free)
 
 /* Reads a 2xx answer. NULL and DPS_ERROR_REJECTED where it is malformed, has no status,
- * is assigned without a valid assignedHub and deviceId, or (register only, as the caller
- * of a poll knows it) is going on without an operationId. */
+ * or (register only, as the caller of a poll knows it) is going on without an
+ * operationId; DPS_ERROR_INVALID_ARGUMENT where it is well formed and assigned, but
+ * without a valid assignedHub and deviceId, which asking again will not mend. */
 DpsReply *dps_message_parse_register (const char *data, gsize size, GError **error);
 DpsReply *dps_message_parse_poll (const char *data, gsize size, GError **error);
 

@@ -291,15 +291,17 @@ back() { succeeds && serves "$hub" "$registration_id"; }
 try "and back again" back
 # An assignment moves the device, so the old identity's token is not asked for here.
 bad_assignment() {
-    local kept hub_name=$1 code=$2
+    local kept answer
     kept=$(generations)
-    scenario "$(put '"operation-status":"assigned","hub":"'"$hub_name"'"')" && attempt &&
-        is "$(of '.Reason[0]')" "$code" && is "$(of .State)" "$3" && schedule "$4" &&
-        is "$(puts) $(polls) $(hub_asks)" "1 0 0" && is "$(generations)" "$kept" &&
+    answer=$($1 '"operation-status":"assigned","hub":"'"$2"'"')
+    scenario "$answer" && attempt &&
+        is "$(of '.Reason[0]')" DPS-E415 && is "$(of .State)" held && schedule slow &&
+        is "$(puts) $(polls) $(hub_asks)" "1 $3 0" && is "$(generations)" "$kept" &&
         is "$(property AssignedHub)" "$hub" && calm
 }
-try "a hub that is none of the cloud's is not spoken to" bad_assignment hub.example.com DPS-E415 held slow
-try "a hub that is no host name" bad_assignment no_hub DPS-E312 backing-off back-off
+try "a hub that is none of the cloud's is not spoken to" bad_assignment put hub.example.com 0
+try "a hub that is no host name" bad_assignment put no_hub 0
+try "a poll that assigns to such a hub is the last" bad_assignment poll no_hub 1
 try "and back again" back
 
 # --- the hub ------------------------------------------------------------------------------------

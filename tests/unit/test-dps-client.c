@@ -199,31 +199,42 @@ test_refusals (Fixture *f, gconstpointer data)
     }
 }
 
+#define NOWHERE                                                                          \
+  "{\"operationId\":\"5.a\",\"status\":\"assigned\",\"registrationState\":{"             \
+  "\"assignedHub\":\"h.example.net:443\",\"deviceId\":\"d1\"}}"
+#define GOING_NOWHERE                                                                    \
+  "{\"operationId\":\"5.a\",\"status\":\"assigning\",\"registrationState\":{"            \
+  "\"assignedHub\":\"h.example.net:443\",\"deviceId\":\"d1\"}}"
+
 static void
 test_unusable (Fixture *f, gconstpointer data)
 {
   static const struct
   {
     const char *status, *headers, *body;
-    gboolean not_json;
+    gboolean not_json, bad_assignment;
   } rows[] = {
     { "200 OK", "Content-Type: text/html\r\n", "<html>sign in</html>", TRUE },
     { "200 OK", "Content-Type: text/html\r\n", ASSIGNED, TRUE },
     { "200 OK", JSON, "", FALSE },
     { "204 No", "", "", FALSE },
     { "202 Accepted", JSON, "{\"status\":\"assigning\"}", FALSE },
-    { "200 OK", JSON, "{\"status\":\"assigned\",\"operationId\":\"o\"}", FALSE },
+    { "200 OK", JSON, "{\"status\":\"assigned\",\"operationId\":\"o\"}", FALSE, TRUE },
+    { "200 OK", JSON, NOWHERE, FALSE, TRUE },
+    { "202 Accepted", JSON, GOING_NOWHERE, FALSE, FALSE },
   };
   DpsRegisterParams params = { 0 };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
+      int code = rows[i].bad_assignment ? DPS_ERROR_INVALID_ARGUMENT : DPS_ERROR_REJECTED;
       g_auto (DpsOutcome) out = { 0 };
       g_autoptr (GError) error = NULL;
 
       say (f, rows[i].status, rows[i].headers, rows[i].body);
       g_assert_false (dps_client_register (f->client, &params, NULL, &out, &error));
-      g_assert_error (error, DPS_ERROR, DPS_ERROR_REJECTED);
+      g_assert_error (error, DPS_ERROR, code);
+      g_assert_cmpint (out.bad_assignment, ==, rows[i].bad_assignment);
       g_assert_cmpint (out.not_json, ==, rows[i].not_json);
       g_assert_cmpuint (out.http_status, >=, 200);
       g_assert_null (out.reply);

@@ -21,16 +21,22 @@ parse_ok (Parser parser, const char *text)
 }
 
 static void
-refuse (Parser parser, const char *text, const char *because)
+refuse_as (Parser parser, DpsError code, const char *text, const char *because)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsReply) reply = parser (text, strlen (text), &error);
 
   g_test_message ("%s", text);
-  g_assert_error (error, DPS_ERROR, DPS_ERROR_REJECTED);
+  g_assert_error (error, DPS_ERROR, (int) code);
   g_assert_null (reply);
   if (strstr (error->message, because) == NULL)
     g_error ("'%s' lacks '%s'", error->message, because);
+}
+
+static void
+refuse (Parser parser, const char *text, const char *because)
+{
+  refuse_as (parser, DPS_ERROR_REJECTED, text, because);
 }
 
 static void
@@ -230,6 +236,7 @@ test_refuses (void)
   static const struct
   {
     const char *text, *because;
+    gboolean nowhere; /* well formed, and assigned to what cannot be */
   } rows[] = {
     { "", "empty" },
     { "   ", "JSON" },
@@ -239,23 +246,31 @@ test_refuses (void)
     { "{\"status\":\"assigning\"", "bad JSON" },
     { "{\"status\":\"assigning\"}{}", "follows the end" },
     { "{\"status\":7}", "status" },
-    { "{\"status\":\"assigned\",\"operationId\":\"o\"}", "without assignedHub" },
-    { STATE (""), "without assignedHub" },
-    { STATE ("\"assignedHub\":\"h.example.net\""), "without assignedHub and deviceId" },
-    { STATE ("\"deviceId\":\"d\""), "without assignedHub and deviceId" },
-    { STATE ("\"assignedHub\":7,\"deviceId\":\"d\""), "assignedHub" },
-    { STATE ("\"assignedHub\":null,\"deviceId\":\"d\""), "assignedHub" },
-    { STATE ("\"assignedHub\":\"\",\"deviceId\":\"d\""), "not a host name" },
-    { STATE ("\"assignedHub\":\"10.0.0.1\",\"deviceId\":\"d\""), "not a host name" },
-    { STATE ("\"assignedHub\":\"h.x:443\",\"deviceId\":\"d\""), "not a host name" },
-    { STATE ("\"assignedHub\":\"https://h.x\",\"deviceId\":\"d\""), "not a host name" },
-    { STATE ("\"assignedHub\":\"h.x\\nA: b\",\"deviceId\":\"d\""), "assignedHub" },
-    { STATE ("\"assignedHub\":\"h.x\",\"deviceId\":\"a/b\""), "deviceId" },
-    { STATE ("\"assignedHub\":\"h.x\",\"deviceId\":\"\""), "deviceId" },
+    { "{\"status\":\"assigned\",\"operationId\":\"o\"}", "without assignedHub", TRUE },
+    { STATE (""), "without assignedHub", TRUE },
+    { STATE ("\"assignedHub\":\"h.example.net\""),
+      "without assignedHub and deviceId",
+      TRUE },
+    { STATE ("\"deviceId\":\"d\""), "without assignedHub and deviceId", TRUE },
+    { STATE ("\"assignedHub\":7,\"deviceId\":\"d\""), "assignedHub", TRUE },
+    { STATE ("\"assignedHub\":null,\"deviceId\":\"d\""), "assignedHub", TRUE },
+    { STATE ("\"assignedHub\":\"\",\"deviceId\":\"d\""), "not a host name", TRUE },
+    { STATE ("\"assignedHub\":\"10.0.0.1\",\"deviceId\":\"d\""),
+      "not a host name",
+      TRUE },
+    { STATE ("\"assignedHub\":\"h.x:443\",\"deviceId\":\"d\""), "not a host name", TRUE },
+    { STATE ("\"assignedHub\":\"https://h.x\",\"deviceId\":\"d\""),
+      "not a host name",
+      TRUE },
+    { STATE ("\"assignedHub\":\"h.x\\nA: b\",\"deviceId\":\"d\""), "assignedHub", TRUE },
+    { STATE ("\"assignedHub\":\"h.x\",\"deviceId\":\"a/b\""), "deviceId", TRUE },
+    { STATE ("\"assignedHub\":\"h.x\",\"deviceId\":\"\""), "deviceId", TRUE },
     { STATE ("\"assignedHub\":\"h.x\",\"assignedHub\":\"h.y\",\"deviceId\":\"d\""),
       "twice" },
     { STATE ("\"assignedHub\":\"h.x\",\"assigned\\u0048ub\":\"h.y\",\"deviceId\":\"d\""),
       "twice" },
+    { "{\"status\":\"failed\",\"registrationState\":{\"assignedHub\":\"h\"}}",
+      "not a host name" },
     { STATE ("\"tpm\":\"x\""), "tpm" },
     { STATE ("\"errorCode\":\"400207\""), "errorCode" },
     { STATE ("\"issuedCertificateChain\":{}"), "issuedCertificateChain" },
@@ -272,8 +287,10 @@ test_refuses (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
-      refuse (dps_message_parse_register, rows[i].text, rows[i].because);
-      refuse (dps_message_parse_poll, rows[i].text, rows[i].because);
+      DpsError code = rows[i].nowhere ? DPS_ERROR_INVALID_ARGUMENT : DPS_ERROR_REJECTED;
+
+      refuse_as (dps_message_parse_register, code, rows[i].text, rows[i].because);
+      refuse_as (dps_message_parse_poll, code, rows[i].text, rows[i].because);
     }
 }
 
@@ -371,11 +388,16 @@ test_lookup (void)
 {
   static const char assigned[] = "{\"registrationId\":\"r\",\"status\":\"assigned\","
                                  "\"assignedHub\":\"h.example.net\",\"deviceId\":\"d\"}";
-  static const char *const bad[] = {
-    "{\"status\":\"assigned\"}",
-    "{\"assignedHub\":\"h.example.net\",\"deviceId\":\"d\"}",
-    "",
-    "{\"status\":\"assigned\",\"assignedHub\":\"h.example.net\"}",
+  static const struct
+  {
+    const char *text;
+    int code;
+  } bad[] = {
+    { "{\"status\":\"assigned\"}", DPS_ERROR_INVALID_ARGUMENT },
+    { "{\"assignedHub\":\"h.example.net\",\"deviceId\":\"d\"}", DPS_ERROR_REJECTED },
+    { "", DPS_ERROR_REJECTED },
+    { "{\"status\":\"assigned\",\"assignedHub\":\"h.example.net\"}",
+      DPS_ERROR_INVALID_ARGUMENT },
   };
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsRegistration) r =
@@ -386,8 +408,9 @@ test_lookup (void)
   g_assert_cmpstr (r->assigned_hub, ==, "h.example.net");
   for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
     {
-      g_assert_null (dps_message_parse_lookup (bad[i], strlen (bad[i]), &error));
-      g_assert_error (error, DPS_ERROR, DPS_ERROR_REJECTED);
+      g_assert_null (
+          dps_message_parse_lookup (bad[i].text, strlen (bad[i].text), &error));
+      g_assert_error (error, DPS_ERROR, bad[i].code);
       g_clear_error (&error);
     }
 }

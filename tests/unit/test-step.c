@@ -64,7 +64,7 @@ static void
 test_no_reply (void)
 {
   DpsExchange exchange = { .outcome = { .http_status = 200, .retry_after = -1 } };
-  g_autoptr (DpsFailure) malformed = NULL, foreign = NULL;
+  g_autoptr (DpsFailure) malformed = NULL, foreign = NULL, nowhere = NULL;
 
   exchange.error = g_error_new_literal (DPS_ERROR, DPS_ERROR_REJECTED, "no JSON");
   g_assert_cmpint (dps_step_decide (&exchange, FALSE, &malformed), ==, DPS_STEP_FAIL);
@@ -74,6 +74,12 @@ test_no_reply (void)
   exchange.outcome.not_json = TRUE;
   g_assert_cmpint (dps_step_decide (&exchange, FALSE, &foreign), ==, DPS_STEP_FAIL);
   assert_code (foreign, "DPS-E313");
+  g_assert_true (dps_step_may_poll_again (foreign));
+  exchange.outcome.not_json = FALSE;
+  exchange.outcome.bad_assignment = TRUE;
+  g_assert_cmpint (dps_step_decide (&exchange, TRUE, &nowhere), ==, DPS_STEP_FAIL);
+  assert_code (nowhere, "DPS-E415");
+  g_assert_false (dps_step_may_poll_again (nowhere));
   g_clear_error (&exchange.error);
 }
 
