@@ -6,6 +6,9 @@
 #include "em-codec.h"
 #include "em-token.h"
 
+/* A message to the cloud may be this large, its properties aside. */
+#define MESSAGE_MAX (256 * 1024)
+
 /* The hub's error body differs from the provisioning service's. */
 static EmReply *
 hub_error (guint status, int code, const char *name)
@@ -46,9 +49,12 @@ path_method (GStrv segments)
     return NULL;
   if (n == 3 && g_str_equal (segments[2], "modules"))
     return "GET";
-  if (n == 4 && g_str_equal (segments[2], "messages") &&
-      g_str_equal (segments[3], "events"))
+  if (n != 4 || !g_str_equal (segments[2], "messages"))
+    return NULL;
+  if (g_str_equal (segments[3], "events"))
     return "POST";
+  if (g_str_equal (segments[3], "devicebound"))
+    return "GET";
   return NULL;
 }
 
@@ -71,19 +77,19 @@ check_token (EmRecord *record,
 static EmReply *
 answer_device (EmRecord *record,
                const char *hub,
-               const char *device_id,
+               GStrv segments,
                const EmRequest *request)
 {
-  EmTokenVerdict verdict = check_token (record, hub, device_id, request);
+  EmTokenVerdict verdict = check_token (record, hub, segments[1], request);
   EmReply *reply;
 
   if (verdict != EM_TOKEN_OK)
     reply = hub_error (401, 401002, "IotHubUnauthorizedAccess");
-  else if (request->body_len > EM_BODY_MAX)
+  else if (request->body_len > MESSAGE_MAX)
     reply = hub_error (413, 413001, "MessageTooLarge");
-  else if (g_str_equal (request->method, "GET"))
+  else if (g_str_equal (segments[2], "modules"))
     reply = list_modules ();
-  else
+  else /* the message is taken, or none waits for the device */
     reply = em_reply_new (204);
 
   reply->sas = em_token_verdict_name (verdict);
@@ -108,7 +114,7 @@ handle_path (EmRegistry *registry, const char *hub, const EmRequest *request)
   record = em_registry_find_device (registry, hub, segments[1]);
   if (record == NULL)
     return hub_error (404, 404001, "DeviceNotFound");
-  return answer_device (record, hub, segments[1], request);
+  return answer_device (record, hub, segments, request);
 }
 
 EmReply *

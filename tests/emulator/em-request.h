@@ -5,8 +5,7 @@
 
 #include <glib.h>
 
-/* The largest body read; the rest of a larger one is thrown away and the answer is 413.
- */
+/* The largest body kept; of a larger one only the length is known. */
 #define EM_BODY_MAX (64 * 1024)
 
 typedef struct

@@ -299,6 +299,23 @@ ok "… and no token" is "$status" 401
 request $hub POST "/devices/Renamed-01/messages/events?api-version=2020-03-13" -d hello \
     -H "Authorization: $(hub_token $hub Renamed-01 $device_key)"
 ok "the hub takes a message" is "$status" 204
+messages=/devices/Renamed-01/messages
+auth=(-H "Authorization: $(hub_token $hub Renamed-01 $device_key)")
+request $hub GET "$messages/devicebound?api-version=2021-04-12" "${auth[@]}"
+ok "… and has none for the device" is "$status$body" 204
+request $hub GET "$messages/devicebound?api-version=2021-04-12" \
+    -H "Authorization: $(hub_token $hub Renamed-01 $group_key)"
+ok "… nor for another key" is "$status" 401
+request $hub DELETE "$messages/devicebound?api-version=2021-04-12" "${auth[@]}"
+ok "… nor with another method" is "$status" 405
+request $hub GET "$messages/elsewhere?api-version=2021-04-12" "${auth[@]}"
+ok "… nor at another path" is "$status" 404
+truncate -s 262144 "$dir/large"
+request $hub POST "$messages/events?api-version=2021-04-12" "${auth[@]}" --data-binary "@$dir/large"
+ok "a message of 256 KiB is taken" is "$status" 204
+echo >>"$dir/large"
+request $hub POST "$messages/events?api-version=2021-04-12" "${auth[@]}" --data-binary "@$dir/large"
+ok "a larger one is 413" is "$status" 413
 
 curl -s --cacert "$dir/state/ca.pem" --connect-to "$dps:443:127.0.0.1:$port" -A tester/1 \
     "https://$dps/a?b=c" "https://$dps/d" >/dev/null
