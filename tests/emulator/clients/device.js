@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A device made of the official packages, as an application would use them.
+//
+//   device.js provision HOST SCOPE REGISTRATION-ID [PAYLOAD]     the device's key on stdin
+//   device.js member HOST SCOPE REGISTRATION-ID                  its group's key on stdin
+//   device.js telemetry HOST DEVICE-ID [SIZE]                    the device's key on stdin
+//
+// Prints JSON lines: {"request":…} for what goes out, as Node's own HTTP client tells it, and
+// last {"result":…} or {"error":…}. Exits 0 with a result, 1 with an error. No line holds a
+// key or a signature.
+'use strict';
+
+const { createHmac } = require('node:crypto');
+const { subscribe } = require('node:diagnostics_channel');
+const { readFileSync } = require('node:fs');
+const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
+const { Http: ProvisioningHttp } = require('azure-iot-provisioning-device-http');
+const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
+const { Client, Message } = require('azure-iot-device');
+const { Http: DeviceHttp } = require('azure-iot-device-http');
+
+const print = (line) => console.log(JSON.stringify(line));
+
+// The members of a token in the order sent; of the signature only that it is there.
+function describeToken(authorization) {
+  const [, scheme, rest] = /^(\S+) (.*)$/.exec(authorization);
+  const members = rest.split('&').map((pair) => /^([^=]*)=(.*)$/.exec(pair).slice(1));
+  const { sr, se, skn } = Object.fromEntries(members);
+  return { scheme, order: members.map(([name]) => name).join(' '), sr, skn,
+           seconds: Number(se) - Math.floor(Date.now() / 1000) };
+}
+
+subscribe('http.client.request.start', ({ request }) => {
+  const { authorization, ...headers } = request.getHeaders();
+  const token = authorization && describeToken(authorization);
+  print({ request: { method: request.method, path: request.path, headers, token } });
+});
+
+function provision(key, [host, scope, id, payload]) {
+  const client = ProvisioningDeviceClient.create(host, scope, new ProvisioningHttp(),
+    new SymmetricKeySecurityClient(id, key));
+  if (payload) client.setProvisioningPayload(JSON.parse(payload));
+  return client.register();
+}
+
+function member(groupKey, [host, scope, id]) {
+  const key = createHmac('sha256', Buffer.from(groupKey, 'base64')).update(id).digest('base64');
+  return provision(key, [host, scope, id]);
+}
+
+// One message, three in a batch, and one look for messages to the device.
+async function exchange(client, size) {
+  const message = new Message(size ? 'x'.repeat(Number(size)) : '{"temperature":21}');
+  message.messageId = 'one';
+  message.contentType = 'application/json';
+  message.properties.add('site', 'north');
+  const one = await client.sendEvent(message);
+  const batch = await client.sendEventBatch(['a', 'b', 'c'].map((text) => new Message(text)));
+
+  client.setOptions({ http: { receivePolicy: { at: new Date() } } });
+  const looked = new Promise((resolve) => {
+    subscribe('http.client.response.finish', ({ request, response }) => {
+      if (request.path.includes('/devicebound')) resolve(response.statusCode);
+    });
+  });
+  client.on('message', (received) => { throw new Error(`a message: ${received.getData()}`); });
+  return { one: one.constructor.name, batch: batch.constructor.name, received: await looked };
+}
+
+async function telemetry(key, [host, deviceId, size]) {
+  const client = Client.fromConnectionString(
+    `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key}`, DeviceHttp);
+  await client.open();
+  try {
+    return await exchange(client, size);
+  } finally {
+    await client.close();
+  }
+}
+
+async function main([verb, ...rest]) {
+  const key = readFileSync(0, 'utf8').trim();
+  try {
+    print({ result: await { provision, member, telemetry }[verb](key, rest) });
+  } catch (error) {
+    print({ error: { name: error.name, message: error.message,
+                     status: error.response?.statusCode, body: error.responseBody } });
+    process.exitCode = 1;
+  }
+}
+
+main(process.argv.slice(2));
