@@ -338,6 +338,24 @@ dps_open_trusted (const char *path,
   return open_trusted (&trust, FALSE, error);
 }
 
+gboolean
+dps_check_trusted (int fd,
+                   const char *path,
+                   uid_t allowed_uid,
+                   gid_t allowed_gid,
+                   mode_t deny_mode,
+                   GError **error)
+{
+  Trust trust = { path, allowed_uid, allowed_gid, deny_mode };
+  struct stat st;
+
+  if (fstat (fd, &st) < 0)
+    return dps_set_errno (error, errno, "examining '%s'", path);
+  if (!S_ISREG (st.st_mode))
+    return refuse (&trust, "it is no regular file", "name another", error);
+  return check_target (&trust, &st, error);
+}
+
 int
 dps_open_trusted_dir (const char *path, GError **error)
 {

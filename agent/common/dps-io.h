@@ -57,5 +57,14 @@ int dps_open_trusted (const char *path,
                       mode_t deny_mode,
                       GError **error);
 
+/* The rule that dps_open_trusted() has for the file itself, for one that is open already:
+ * a regular file, and owner, group and mode as there. path is for messages. */
+gboolean dps_check_trusted (int fd,
+                            const char *path,
+                            uid_t allowed_uid,
+                            gid_t allowed_gid,
+                            mode_t deny_mode,
+                            GError **error);
+
 /* As dps_open_trusted(), for a directory. */
 int dps_open_trusted_dir (const char *path, GError **error);

@@ -137,6 +137,17 @@ dps_secret_new_from_base64 (const char *text,
 }
 
 DpsSecret *
+dps_secret_to_base64 (const DpsSecret *self)
+{
+  gsize length = (self->size + 2) / 3 * 4;
+  /* OpenSSL ends what it writes with a NUL. */
+  g_autoptr (DpsSecret) text = dps_secret_new_empty (length + 1);
+
+  EVP_EncodeBlock (text->data, self->data, (int) self->size);
+  return dps_secret_new (text->data, length);
+}
+
+DpsSecret *
 dps_secret_ref (DpsSecret *self)
 {
   g_atomic_ref_count_inc (&self->refs);

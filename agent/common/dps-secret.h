@@ -30,6 +30,9 @@ DpsSecret *dps_secret_new_from_base64 (const char *text,
                                        gsize max,
                                        GError **error);
 
+/* The same text for the bytes of self, without a line end; never on the ordinary heap. */
+DpsSecret *dps_secret_to_base64 (const DpsSecret *self);
+
 DpsSecret *dps_secret_ref (DpsSecret *self);
 void dps_secret_unref (DpsSecret *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsSecret, dps_secret_unref)

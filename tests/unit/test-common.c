@@ -86,6 +86,28 @@ test_secret_base64 (void)
     }
 }
 
+/* RFC 4648 §10. */
+static void
+test_secret_to_base64 (void)
+{
+  const char *const table[][2] = { { "", "" },
+                                   { "f", "Zg==" },
+                                   { "fo", "Zm8=" },
+                                   { "foo", "Zm9v" },
+                                   { "foobar", "Zm9vYmFy" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (DpsSecret) secret = dps_secret_new (table[i][0], strlen (table[i][0]));
+      g_autoptr (DpsSecret) text = dps_secret_to_base64 (secret);
+
+      g_assert_cmpmem (dps_secret_data (text),
+                       dps_secret_size (text),
+                       table[i][1],
+                       strlen (table[i][1]));
+    }
+}
+
 static void
 test_secret_memfd (void)
 {
@@ -346,6 +368,19 @@ test_open_trusted (void)
       fd = dps_open_trusted (path, 12345, 12345, table[i].deny, &error);
       g_test_message ("row %" G_GSIZE_FORMAT ": %s", i, error ? error->message : "good");
       g_assert_cmpint (fd >= 0, ==, table[i].good);
+      if (table[i].dir_mode == 0755)
+        {
+          dps_autofd file = open (path, O_RDONLY | O_CLOEXEC);
+
+          g_assert_cmpint (dps_check_trusted (file,
+                                              path,
+                                              12345,
+                                              12345,
+                                              table[i].deny,
+                                              NULL),
+                           ==,
+                           table[i].good);
+        }
       if (!table[i].good)
         {
           g_assert_error (error, DPS_ERROR, DPS_ERROR_ACCESS_DENIED);
@@ -397,6 +432,7 @@ main (int argc, char **argv)
   g_test_add_func ("/error/each-code-has-its-bus-name", test_error_names);
   g_test_add_func ("/error/says-what-is-transient", test_error_transient);
   g_test_add_func ("/secret/base64-strict", test_secret_base64);
+  g_test_add_func ("/secret/base64-text", test_secret_to_base64);
   g_test_add_func ("/secret/crosses-as-sealed-memfd", test_secret_memfd);
   g_test_add_func ("/name/table", test_names);
   g_test_add_func ("/json/refuses", test_json_refuses);
