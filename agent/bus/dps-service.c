@@ -273,9 +273,12 @@ on_key_read (GObject *source, GAsyncResult *result, gpointer data)
 {
   Call *call = data;
   GError *error = NULL;
-  g_autoptr (DpsSecret) key = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autoptr (DpsSecret) text = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autoptr (DpsImportedKey) key = NULL;
 
-  if (key == NULL || !dps_provisioner_may_import (call->service->provisioner, &error))
+  if (text != NULL && dps_provisioner_may_import (call->service->provisioner, &error))
+    key = dps_imported_key_new (text, NULL, NULL);
+  if (key == NULL)
     fail (call, error);
   else
     dps_keeper_put_imported_key_async (call->service->keeper, key, on_key_imported, call);

@@ -27,7 +27,7 @@ struct _DpsAttempt
   DpsSettings *settings;
   DpsConfig *config;
   DpsReport *report;
-  DpsSecret *imported_key;
+  DpsImportedKey *imported_key;
   GTask *task; /* of the run */
   GCancellable *cancellable;
 
@@ -58,7 +58,7 @@ dps_attempt_finalize (GObject *object)
 
   g_clear_pointer (&self->client, dps_client_free);
   g_clear_pointer (&self->http, dps_http_free);
-  g_clear_pointer (&self->imported_key, dps_secret_unref);
+  g_clear_pointer (&self->imported_key, dps_imported_key_unref);
   g_clear_pointer (&self->attestation, dps_attestation_free);
   g_clear_pointer (&self->authorization, dps_secret_unref);
   g_clear_pointer (&self->identity, dps_identity_unref);
@@ -84,7 +84,7 @@ dps_attempt_init (DpsAttempt *self)
 DpsAttempt *
 dps_attempt_new (DpsSettings *settings,
                  DpsReport *report,
-                 DpsSecret *imported_key,
+                 DpsImportedKey *imported_key,
                  DpsPollHistory *polls)
 {
   DpsAttempt *self = g_object_new (DPS_TYPE_ATTEMPT, NULL);
@@ -92,7 +92,7 @@ dps_attempt_new (DpsSettings *settings,
   self->settings = g_object_ref (settings);
   self->config = g_object_ref (dps_settings_get_config (settings));
   self->report = g_object_ref (report);
-  self->imported_key = imported_key ? dps_secret_ref (imported_key) : NULL;
+  self->imported_key = imported_key ? dps_imported_key_ref (imported_key) : NULL;
   self->polls = polls;
   return self;
 }

@@ -20,7 +20,7 @@ G_DECLARE_FINAL_TYPE (DpsAttempt, dps_attempt, DPS, ATTEMPT, GObject)
  * on polls holds over attempts too. */
 DpsAttempt *dps_attempt_new (DpsSettings *settings,
                              DpsReport *report,
-                             DpsSecret *imported_key,
+                             DpsImportedKey *imported_key,
                              DpsPollHistory *polls);
 
 void dps_attempt_run_async (DpsAttempt *self,

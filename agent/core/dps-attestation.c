@@ -12,6 +12,7 @@ typedef struct
   DpsSettings *settings;
   DpsConfig *config;
   DpsSecret *key_text; /* as in the file, for the plugin */
+  char *derived_for;   /* the registration id that key_text goes with, or NULL */
   DpsPluginRunner *runner;
   DpsAttestation *attestation; /* in the making */
   DpsFailure *failure;
@@ -32,6 +33,7 @@ run_free (Run *run)
   g_object_unref (run->settings);
   g_object_unref (run->config);
   g_clear_pointer (&run->key_text, dps_secret_unref);
+  g_free (run->derived_for);
   g_clear_object (&run->runner);
   g_clear_pointer (&run->attestation, dps_attestation_free);
   g_clear_pointer (&run->failure, dps_failure_unref);
@@ -75,8 +77,10 @@ kind_of_plugin_error (const GError *error)
 static gboolean
 choose_registration_id (Run *run, const DpsPluginDescription *description, GError **error)
 {
-  const char *id = dps_config_get_string (run->config, DPS_CONFIG_REGISTRATION_ID);
+  const char *id = run->derived_for;
 
+  if (id == NULL)
+    id = dps_config_get_string (run->config, DPS_CONFIG_REGISTRATION_ID);
   if (id == NULL)
     id = description->registration_id;
   if (id == NULL)
@@ -190,7 +194,7 @@ on_read (GObject *source, GAsyncResult *result, gpointer data)
 
 void
 dps_attestation_run_async (DpsSettings *settings,
-                           DpsSecret *imported_key,
+                           DpsImportedKey *imported_key,
                            GCancellable *cancellable,
                            GAsyncReadyCallback callback,
                            gpointer data)
@@ -201,7 +205,11 @@ dps_attestation_run_async (DpsSettings *settings,
 
   run->settings = g_object_ref (settings);
   run->config = g_object_ref (dps_settings_get_config (settings));
-  run->key_text = imported_key ? dps_secret_ref (imported_key) : NULL;
+  if (imported_key != NULL)
+    {
+      run->key_text = dps_secret_ref (imported_key->text);
+      run->derived_for = g_strdup (imported_key->registration_id);
+    }
   run->attestation = g_new0 (DpsAttestation, 1);
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, run, (GDestroyNotify) run_free);

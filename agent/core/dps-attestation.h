@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dps-settings.h"
+#include "core/dps-vault.h"
 
 #include <gio/gio.h>
 
@@ -19,10 +20,12 @@ void dps_attestation_free (DpsAttestation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsAttestation, dps_attestation_free)
 
 /* Reads the files that the configuration in force names, in a worker, and lets the plugin
- * describe this host. imported_key (or NULL) is used instead of key-file=. Main thread.
+ * describe this host. imported_key (or NULL) is used instead of key-file=; one that was
+ * derived from a group key is shown with the registration id it was derived for. Main
+ * thread.
  */
 void dps_attestation_run_async (DpsSettings *settings,
-                                DpsSecret *imported_key,
+                                DpsImportedKey *imported_key,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 gpointer data);

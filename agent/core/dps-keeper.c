@@ -118,7 +118,7 @@ dps_keeper_get_identity (DpsKeeper *self)
   return self->vault->identity;
 }
 
-DpsSecret *
+DpsImportedKey *
 dps_keeper_get_imported_key (DpsKeeper *self)
 {
   return self->vault->imported_key;
@@ -212,7 +212,7 @@ dps_keeper_put_identity_async (DpsKeeper *self,
 
 void
 dps_keeper_put_imported_key_async (DpsKeeper *self,
-                                   DpsSecret *key,
+                                   DpsImportedKey *key,
                                    GAsyncReadyCallback callback,
                                    gpointer data)
 {
@@ -220,8 +220,8 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
   DpsVault *vault;
   GError *error = NULL;
 
-  decoded = dps_secret_new_from_base64 ((const char *) dps_secret_data (key),
-                                        dps_secret_size (key),
+  decoded = dps_secret_new_from_base64 ((const char *) dps_secret_data (key->text),
+                                        dps_secret_size (key->text),
                                         DPS_DEVICE_KEY_MIN,
                                         DPS_DEVICE_KEY_MAX,
                                         &error);
@@ -236,8 +236,8 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
       return;
     }
   vault = dps_vault_copy (self->vault);
-  g_clear_pointer (&vault->imported_key, dps_secret_unref);
-  vault->imported_key = dps_secret_ref (key);
+  g_clear_pointer (&vault->imported_key, dps_imported_key_unref);
+  vault->imported_key = dps_imported_key_ref (key);
   change (self, vault, commit_in_thread, callback, data);
 }
 

@@ -30,7 +30,7 @@ gboolean dps_keeper_is_readable (DpsKeeper *self, GError **error);
 
 /* Borrowed until the next main loop iteration; each may be NULL. */
 DpsIdentity *dps_keeper_get_identity (DpsKeeper *self);
-DpsSecret *dps_keeper_get_imported_key (DpsKeeper *self);
+DpsImportedKey *dps_keeper_get_imported_key (DpsKeeper *self);
 
 /* "host", or "none" while nothing is stored; static. */
 const char *dps_keeper_get_protection (DpsKeeper *self);
@@ -49,7 +49,7 @@ void dps_keeper_put_identity_async (DpsKeeper *self,
                                     GAsyncReadyCallback callback,
                                     gpointer data);
 void dps_keeper_put_imported_key_async (DpsKeeper *self,
-                                        DpsSecret *key,
+                                        DpsImportedKey *key,
                                         GAsyncReadyCallback callback,
                                         gpointer data);
 void dps_keeper_reset_async (DpsKeeper *self,

@@ -16,6 +16,8 @@
 typedef enum
 {
   TAG_IMPORTED_KEY = 1,
+  TAG_IMPORTED_ID = 2,
+  TAG_IMPORTED_ORIGIN = 3,
   TAG_HUB = 10,
   TAG_DEVICE_ID = 11,
   TAG_REGISTRATION_ID = 12,
@@ -59,6 +61,36 @@ dps_identity_unref (DpsIdentity *self)
   g_free (self);
 }
 
+DpsImportedKey *
+dps_imported_key_new (DpsSecret *text, const char *registration_id, const char *origin)
+{
+  DpsImportedKey *self = g_new0 (DpsImportedKey, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  self->text = dps_secret_ref (text);
+  self->registration_id = g_strdup (registration_id);
+  self->origin = g_strdup (origin);
+  return self;
+}
+
+DpsImportedKey *
+dps_imported_key_ref (DpsImportedKey *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+dps_imported_key_unref (DpsImportedKey *self)
+{
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+  dps_secret_unref (self->text);
+  g_free (self->registration_id);
+  g_free (self->origin);
+  g_free (self);
+}
+
 DpsVault *
 dps_vault_new (void)
 {
@@ -68,7 +100,7 @@ dps_vault_new (void)
 void
 dps_vault_free (DpsVault *self)
 {
-  g_clear_pointer (&self->imported_key, dps_secret_unref);
+  g_clear_pointer (&self->imported_key, dps_imported_key_unref);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_free (self);
 }
@@ -79,7 +111,7 @@ dps_vault_copy (const DpsVault *self)
   DpsVault *copy = dps_vault_new ();
 
   if (self->imported_key != NULL)
-    copy->imported_key = dps_secret_ref (self->imported_key);
+    copy->imported_key = dps_imported_key_ref (self->imported_key);
   if (self->identity != NULL)
     copy->identity = dps_identity_ref (self->identity);
   return copy;
@@ -140,7 +172,12 @@ write_vault (const DpsVault *self, Writer *writer)
   const DpsIdentity *identity = self->identity;
 
   put (writer, MAGIC, MAGIC_SIZE);
-  put_secret (writer, TAG_IMPORTED_KEY, self->imported_key);
+  if (self->imported_key != NULL)
+    {
+      put_secret (writer, TAG_IMPORTED_KEY, self->imported_key->text);
+      put_text (writer, TAG_IMPORTED_ID, self->imported_key->registration_id);
+      put_text (writer, TAG_IMPORTED_ORIGIN, self->imported_key->origin);
+    }
   if (identity == NULL)
     return;
   put_text (writer, TAG_HUB, identity->hub);
@@ -244,6 +281,27 @@ take_number (const Field *field, guint64 max, guint64 *number, GError **error)
 }
 
 static gboolean
+take_imported (DpsVault *self, const Field *field, GError **error)
+{
+  g_autoptr (DpsSecret) text = NULL;
+
+  if (field->tag == TAG_IMPORTED_KEY)
+    {
+      text = dps_secret_new (field->data, field->size);
+      self->imported_key = dps_imported_key_new (text, NULL, NULL);
+      return TRUE;
+    }
+  if (self->imported_key == NULL)
+    return damaged ("the name of a key without the key", error);
+  if (field->tag == TAG_IMPORTED_ORIGIN)
+    return take_text (field, &self->imported_key->origin, error);
+  if (!take_text (field, &self->imported_key->registration_id, error))
+    return FALSE;
+  return dps_name_check_registration_id (self->imported_key->registration_id, NULL) ||
+         damaged ("a registration id that is none", error);
+}
+
+static gboolean
 take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **error)
 {
   guint64 number = 0;
@@ -251,8 +309,9 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
   switch (field->tag)
     {
     case TAG_IMPORTED_KEY:
-      self->imported_key = dps_secret_new (field->data, field->size);
-      return TRUE;
+    case TAG_IMPORTED_ID:
+    case TAG_IMPORTED_ORIGIN:
+      return take_imported (self, field, error);
     case TAG_HUB:
       return take_text (field, &identity->hub, error);
     case TAG_DEVICE_ID:
@@ -313,7 +372,7 @@ dps_vault_unpack (const DpsSecret *bytes, GError **error)
     if (!next_field (&reader, &field, error) ||
         !take_field (self, identity, &field, error))
       return NULL;
-  if (reader.last_tag > TAG_IMPORTED_KEY)
+  if (reader.last_tag >= TAG_HUB)
     {
       if (!check_identity (identity, error))
         return NULL;

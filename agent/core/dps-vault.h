@@ -39,10 +39,29 @@ DpsIdentity *dps_identity_ref (DpsIdentity *self);
 void dps_identity_unref (DpsIdentity *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsIdentity, dps_identity_unref)
 
+/* A device key that was put into the store, or derived from a group key. Immutable. */
 typedef struct
 {
-  DpsSecret *imported_key; /* base64 text as imported, or NULL */
-  DpsIdentity *identity;   /* or NULL */
+  gatomicrefcount refs;
+  DpsSecret *text; /* base64 text */
+  char *
+      registration_id; /* a group key's: what it was derived for, lower case; else NULL */
+  char *origin;        /* where the agent found the group key (dps-group-file.h), NULL
+                          where the key was handed to it */
+} DpsImportedKey;
+
+/* Copies the names, references text. */
+DpsImportedKey *dps_imported_key_new (DpsSecret *text,
+                                      const char *registration_id,
+                                      const char *origin);
+DpsImportedKey *dps_imported_key_ref (DpsImportedKey *self);
+void dps_imported_key_unref (DpsImportedKey *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsImportedKey, dps_imported_key_unref)
+
+typedef struct
+{
+  DpsImportedKey *imported_key; /* or NULL */
+  DpsIdentity *identity;        /* or NULL */
 } DpsVault;
 
 DpsVault *dps_vault_new (void);

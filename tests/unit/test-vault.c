@@ -11,8 +11,9 @@ full_vault (void)
 {
   DpsVault *vault = dps_vault_new ();
   DpsIdentity *identity = vault->identity = dps_identity_new ();
+  g_autoptr (DpsSecret) text = dps_secret_new ("QUJD", 4);
 
-  vault->imported_key = dps_secret_new ("QUJD", 4);
+  vault->imported_key = dps_imported_key_new (text, "reg-01", "credential:group");
   identity->hub = g_strdup ("myhub.azure-devices.net");
   identity->device_id = g_strdup ("dev-01");
   identity->registration_id = g_strdup ("reg-01");
@@ -39,7 +40,9 @@ test_round_trip (void)
   back = dps_vault_unpack (bytes, &error);
   g_assert_no_error (error);
   b = back->identity;
-  g_assert_true (dps_secret_equal (vault->imported_key, back->imported_key));
+  g_assert_true (dps_secret_equal (vault->imported_key->text, back->imported_key->text));
+  g_assert_cmpstr (back->imported_key->registration_id, ==, "reg-01");
+  g_assert_cmpstr (back->imported_key->origin, ==, "credential:group");
   g_assert_cmpstr (a->hub, ==, b->hub);
   g_assert_cmpstr (a->device_id, ==, b->device_id);
   g_assert_cmpstr (a->registration_id, ==, b->registration_id);
@@ -58,16 +61,19 @@ test_parts (void)
   g_autoptr (DpsVault) empty = dps_vault_new ();
   g_autoptr (DpsSecret) bytes = dps_vault_pack (empty, NULL);
   g_autoptr (DpsVault) back = dps_vault_unpack (bytes, NULL);
+  g_autoptr (DpsSecret) text = NULL;
 
   g_assert_nonnull (back);
   g_assert_null (back->identity);
   g_assert_null (back->imported_key);
-  empty->imported_key = dps_secret_new ("x", 1);
+  text = dps_secret_new ("x", 1);
+  empty->imported_key = dps_imported_key_new (text, NULL, NULL);
   g_clear_pointer (&bytes, dps_secret_unref);
   g_clear_pointer (&back, dps_vault_free);
   bytes = dps_vault_pack (empty, NULL);
   back = dps_vault_unpack (bytes, NULL);
   g_assert_nonnull (back->imported_key);
+  g_assert_null (back->imported_key->registration_id);
   g_assert_null (back->identity);
 }
 
@@ -106,6 +112,8 @@ test_refuses (void)
     { "vault2", 6 },
     { "vault1\0\x63\0\0\0\0", 12 },                     /* unknown tag */
     { "vault1\0\x01\0\0\0\x01x\0\x01\0\0\0\x01x", 20 }, /* twice */
+    { "vault1\0\x02\0\0\0\x01x", 13 },                  /* an id without its key */
+    { "vault1\0\x01\0\0\0\x01x\0\x02\0\0\0\x01.", 20 }, /* no id */
     { "vault1\0\x01\xff\xff\xff\xff", 12 },             /* beyond the end */
     { "vault1\0\x0b\0\0\0\x01x\0\x0a\0\0\0\x01x", 20 }, /* out of order */
     { "vault1\0\x0a\0\0\0\x01\xff", 13 },               /* not UTF-8 */
