@@ -7,6 +7,7 @@
 #include "core/dps-attempt.h"
 #include "core/dps-recheck.h"
 #include "core/dps-schedule.h"
+#include "core/dps-standing.h"
 #include "core/dps-summary.h"
 #include "dps/dps-pacing.h"
 
@@ -122,40 +123,15 @@ update_busy (DpsProvisioner *self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROPERTY_BUSY]);
 }
 
-/* The state in which nothing is under way. */
-static DpsState
-rest_state (DpsProvisioner *self)
-{
-  if (dps_keeper_get_failure (self->keeper) != NULL)
-    return DPS_STATE_HELD;
-  if (dps_keeper_get_identity (self->keeper) != NULL)
-    return DPS_STATE_PROVISIONED;
-  return dps_settings_get_config (self->settings) ? DPS_STATE_IDLE
-                                                  : DPS_STATE_UNCONFIGURED;
-}
-
 static void
 rest (DpsProvisioner *self, const DpsFailure *reason)
 {
-  dps_report_move (self->report, rest_state (self), reason, 0);
+  dps_report_move (self->report,
+                   dps_standing_state (self->settings, self->keeper),
+                   reason,
+                   0);
   dps_recheck_plan (self->recheck);
   update_busy (self);
-}
-
-/* What an operator should know although nothing is under way. */
-static DpsFailure *
-standing_reason (DpsProvisioner *self)
-{
-  const GError *error = dps_settings_get_error (self->settings);
-  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
-
-  if (dps_keeper_get_failure (self->keeper) != NULL)
-    return dps_failure_ref (dps_keeper_get_failure (self->keeper));
-  if (error != NULL)
-    return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
-  if (identity != NULL && !identity->verified)
-    return dps_failure_new (DPS_FAILURE_UNVERIFIED, NULL);
-  return NULL;
 }
 
 void
@@ -165,23 +141,11 @@ dps_provisioner_start (DpsProvisioner *self)
 
   dps_settings_reload (self->settings, NULL);
   dps_keeper_load (self->keeper);
-  reason = standing_reason (self);
+  reason = dps_standing_reason (self->settings, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_plugins (self->report, self->settings, NULL);
   rest (self, reason);
-}
-
-static gboolean
-identity_is_current (DpsProvisioner *self)
-{
-  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
-  g_autofree char *digest = NULL;
-
-  if (identity == NULL)
-    return FALSE;
-  digest = dps_config_dup_identity_digest (dps_settings_get_config (self->settings));
-  return strcmp (identity->config_digest, digest) == 0;
 }
 
 static gboolean
@@ -271,7 +235,8 @@ settle (DpsProvisioner *self)
     {
       self->want = WANT_NOTHING;
       if (refresh (self, NULL) &&
-          (want == WANT_NEW_IDENTITY || !identity_is_current (self)))
+          (want == WANT_NEW_IDENTITY ||
+           !dps_standing_is_current (self->settings, self->keeper)))
         begin_attempt (self);
     }
   update_busy (self);
@@ -316,7 +281,7 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
     {
       self->failures = 0;
       announce_identity (self);
-      reason = standing_reason (self);
+      reason = dps_standing_reason (self->settings, self->keeper);
       rest (self, reason);
     }
   else
@@ -415,7 +380,7 @@ on_rechecked (DpsProofVerdict verdict, gpointer data)
       return;
     }
   dps_summary_show_identity (self->report, self->keeper);
-  reason = standing_reason (self);
+  reason = dps_standing_reason (self->settings, self->keeper);
   if (verdict == DPS_PROOF_VERIFIED)
     dps_report_explain (self->report, reason);
   update_busy (self);
@@ -442,7 +407,7 @@ refresh (DpsProvisioner *self, GError **error)
   gboolean good = dps_settings_reload (self->settings, error);
 
   dps_summary_show_config (self->report, self->settings, self->keeper);
-  reason = standing_reason (self);
+  reason = dps_standing_reason (self->settings, self->keeper);
   if (self->timer == 0)
     rest (self, reason);
   return good;
@@ -463,7 +428,10 @@ start_after_splay (DpsProvisioner *self)
       begin_attempt (self);
       return;
     }
-  dps_report_move (self->report, rest_state (self), note, set_timer (self, wait));
+  dps_report_move (self->report,
+                   dps_standing_state (self->settings, self->keeper),
+                   note,
+                   set_timer (self, wait));
   update_busy (self);
 }
 
@@ -479,7 +447,7 @@ dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **erro
     return TRUE;
   if (!refresh (self, error) || !dps_keeper_is_readable (self->keeper, error))
     return FALSE;
-  if (identity_is_current (self))
+  if (dps_standing_is_current (self->settings, self->keeper))
     return TRUE;
   if (origin == DPS_ORIGIN_OPERATOR)
     begin_attempt (self);
@@ -537,8 +505,8 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
     return FALSE;
   /* What is being waited for may just have been mended, and an identity of another
    * configuration is not this host's any more. */
-  if (self->timer != 0 ||
-      (dps_keeper_get_identity (self->keeper) != NULL && !identity_is_current (self)))
+  if (self->timer != 0 || (dps_keeper_get_identity (self->keeper) != NULL &&
+                           !dps_standing_is_current (self->settings, self->keeper)))
     begin_attempt (self);
   return TRUE;
 }

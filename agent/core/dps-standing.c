@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-standing.h"
+
+#include <string.h>
+
+DpsState
+dps_standing_state (DpsSettings *settings, DpsKeeper *keeper)
+{
+  if (dps_keeper_get_failure (keeper) != NULL)
+    return DPS_STATE_HELD;
+  if (dps_keeper_get_identity (keeper) != NULL)
+    return DPS_STATE_PROVISIONED;
+  return dps_settings_get_config (settings) ? DPS_STATE_IDLE : DPS_STATE_UNCONFIGURED;
+}
+
+DpsFailure *
+dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
+{
+  const GError *error = dps_settings_get_error (settings);
+  DpsIdentity *identity = dps_keeper_get_identity (keeper);
+
+  if (dps_keeper_get_failure (keeper) != NULL)
+    return dps_failure_ref (dps_keeper_get_failure (keeper));
+  if (error != NULL)
+    return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
+  if (identity != NULL && !identity->verified)
+    return dps_failure_new (DPS_FAILURE_UNVERIFIED, NULL);
+  return NULL;
+}
+
+gboolean
+dps_standing_is_current (DpsSettings *settings, DpsKeeper *keeper)
+{
+  DpsIdentity *identity = dps_keeper_get_identity (keeper);
+  g_autofree char *digest = NULL;
+
+  if (identity == NULL)
+    return FALSE;
+  digest = dps_config_dup_identity_digest (dps_settings_get_config (settings));
+  return strcmp (identity->config_digest, digest) == 0;
+}
