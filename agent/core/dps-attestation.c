@@ -6,6 +6,9 @@
 #include "common/dps-name.h"
 #include "core/dps-plugin-runner.h"
 
+/* The name under which a plugin gets key-file= or an imported key. */
+#define KEY_SECRET "key"
+
 /* One run, the data of its task. */
 typedef struct
 {
@@ -13,6 +16,7 @@ typedef struct
   DpsConfig *config;
   DpsSecret *key_text; /* as in the file, for the plugin */
   char *derived_for;   /* the registration id that key_text goes with, or NULL */
+  GHashTable *secrets; /* what the group of a plugin from elsewhere names */
   DpsPluginRunner *runner;
   DpsAttestation *attestation; /* in the making */
   DpsFailure *failure;
@@ -34,6 +38,7 @@ run_free (Run *run)
   g_object_unref (run->config);
   g_clear_pointer (&run->key_text, dps_secret_unref);
   g_free (run->derived_for);
+  g_clear_pointer (&run->secrets, g_hash_table_unref);
   g_clear_object (&run->runner);
   g_clear_pointer (&run->attestation, dps_attestation_free);
   g_clear_pointer (&run->failure, dps_failure_unref);
@@ -124,17 +129,19 @@ static void
 describe (GTask *task)
 {
   Run *run = g_task_get_task_data (task);
-  g_autoptr (GHashTable) secrets = g_hash_table_new (g_str_hash, g_str_equal);
+  const char *plugin = dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION);
+  g_autoptr (GHashTable) settings = dps_config_dup_settings_of (run->config, plugin);
 
   if (run->key_text != NULL)
-    g_hash_table_insert (secrets, (gpointer) "key", run->key_text);
-  run->runner =
-      dps_plugin_runner_new (dps_settings_get_plugin_host (run->settings),
-                             dps_settings_get_plugin_dir (run->settings),
-                             dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION));
+    g_hash_table_replace (run->secrets,
+                          g_strdup (KEY_SECRET),
+                          dps_secret_ref (run->key_text));
+  run->runner = dps_plugin_runner_new (dps_settings_get_plugin_host (run->settings),
+                                       dps_settings_get_plugin_dir (run->settings),
+                                       plugin);
   dps_plugin_runner_describe_async (run->runner,
-                                    NULL,
-                                    secrets,
+                                    settings,
+                                    run->secrets,
                                     g_task_get_cancellable (task),
                                     on_described,
                                     task);
@@ -145,10 +152,27 @@ read_key (Run *run)
 {
   g_autoptr (GError) error = NULL;
 
+  /* One plugin's key is no business of another. */
   if (run->key_text != NULL ||
-      dps_config_get_string (run->config, DPS_CONFIG_KEY_FILE) == NULL)
+      dps_config_get_string (run->config, DPS_CONFIG_KEY_FILE) == NULL ||
+      !g_str_equal (dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION),
+                    "symmetric-key"))
     return NULL;
   run->key_text = dps_config_read_secret (run->config, DPS_CONFIG_KEY_FILE, &error);
+  return error ? dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error) : NULL;
+}
+
+static DpsFailure *
+read_secrets (Run *run)
+{
+  g_autoptr (GError) error = NULL;
+
+  run->secrets =
+      dps_config_read_secrets_of (run->config,
+                                  dps_config_get_string (run->config,
+                                                         DPS_CONFIG_ATTESTATION),
+                                  run->key_text != NULL ? KEY_SECRET : NULL,
+                                  &error);
   return error ? dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error) : NULL;
 }
 
@@ -173,6 +197,8 @@ read_in_thread (GTask *worker, gpointer source, gpointer data, GCancellable *can
 {
   DpsFailure *failure = read_key (data);
 
+  if (failure == NULL)
+    failure = read_secrets (data);
   if (failure == NULL)
     failure = read_payload (data);
   g_task_return_pointer (worker, failure, (GDestroyNotify) dps_failure_unref);

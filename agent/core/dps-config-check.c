@@ -4,6 +4,7 @@
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 #include "core/dps-config.h"
+#include "core/dps-config-plugin.h"
 #include "net/dps-endpoint.h"
 
 #include <gio/gio.h>
@@ -146,6 +147,31 @@ warn (GPtrArray *warnings, DpsConfig *self, DpsConfigId id, const char *what)
                                     what));
 }
 
+/* A slip in a group's name would otherwise go unseen: any name is a plugin's. */
+static void
+warn_of_idle_groups (GPtrArray *warnings, DpsConfig *self)
+{
+  const GPtrArray *settings = dps_config_get_plugin_settings (self);
+  const char *chosen = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
+  const char *last = NULL;
+
+  for (guint i = 0; i < settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = settings->pdata[i];
+
+      if (g_strcmp0 (setting->plugin, chosen) != 0 &&
+          g_strcmp0 (setting->plugin, last) != 0)
+        g_ptr_array_add (warnings,
+                         g_strdup_printf ("%s: [plugin %s]: nothing reads this group, as"
+                                          " attestation= is %s; correct one of the two"
+                                          " names, or remove the group",
+                                          setting->source,
+                                          setting->plugin,
+                                          chosen != NULL ? chosen : "not set"));
+      last = setting->plugin;
+    }
+}
+
 GStrv
 dps_config_dup_warnings (DpsConfig *self)
 {
@@ -165,6 +191,7 @@ dps_config_dup_warnings (DpsConfig *self)
           DPS_CONFIG_ENDPOINT,
           "the global device endpoint may move data out of the region; prefer the service"
           " endpoint of your DPS");
+  warn_of_idle_groups (warnings, self);
   g_ptr_array_add (warnings, NULL);
   return (GStrv) g_ptr_array_steal (warnings, NULL);
 }

@@ -13,6 +13,12 @@ static const DpsConfigGroup groups[] = {
   { "plugin symmetric-key", "Attestation with a symmetric key." },
   { "plugin x509", "Attestation with an X.509 certificate." },
   { "plugin tpm", "Attestation with the TPM's endorsement key." },
+  { DPS_CONFIG_PLUGIN,
+    "One group per attestation plugin from elsewhere, which attestation=NAME chooses."
+    " Its keys are the plugin's own, see its manual: at most 32, of a-z, 0-9 and -. Of a"
+    " key that ends in -file the agent reads the file (an absolute path, or"
+    " credential:NAME; at most 16) and hands its content to the plugin as a secret; every"
+    " other value goes to the plugin as it is written here." },
   { DPS_CONFIG_CONSUMER,
     "One group per local service that may use the identity. NAME has 1 to 32 characters "
     "of"
@@ -43,7 +49,7 @@ static const DpsConfigKey keys[] = {
             " attestation plugin names the device; symmetric-key has no name of its own,"
             " so there it is required." },
   [DPS_CONFIG_ATTESTATION] = {
-    .group = "provisioning", .key = "attestation", .type = DPS_CONFIG_TYPE_ENUM,
+    .group = "provisioning", .key = "attestation", .type = DPS_CONFIG_TYPE_PLUGIN,
     .values = "symmetric-key|x509|tpm", .usable = "symmetric-key",
     .lacks = "attest by X.509 certificate or TPM",
     .text = "The plugin that proves who this device is. Required." },
@@ -194,15 +200,22 @@ dps_config_groups (gsize *n)
   return groups;
 }
 
+gboolean
+dps_config_group_is_pattern (const char *group)
+{
+  return g_str_equal (group, DPS_CONFIG_CONSUMER) ||
+         g_str_equal (group, DPS_CONFIG_PLUGIN);
+}
+
 const char *
 dps_config_find_group (const char *group)
 {
+  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++)
+    if (g_str_equal (groups[i].name, group) && !dps_config_group_is_pattern (group))
+      return groups[i].name;
   if (g_str_has_prefix (group, DPS_CONFIG_CONSUMER " "))
     return DPS_CONFIG_CONSUMER;
-  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++)
-    if (g_str_equal (groups[i].name, group) && !g_str_equal (group, DPS_CONFIG_CONSUMER))
-      return groups[i].name;
-  return NULL;
+  return g_str_has_prefix (group, DPS_CONFIG_PLUGIN " ") ? DPS_CONFIG_PLUGIN : NULL;
 }
 
 gboolean
@@ -251,6 +264,13 @@ dps_config_key_describe_values (const DpsConfigKey *key)
         g_autofree char *list = g_strjoinv (", ", values);
 
         return g_strdup_printf ("one of %s", list);
+      }
+    case DPS_CONFIG_TYPE_PLUGIN:
+      {
+        g_auto (GStrv) values = g_strsplit (key->values, "|", -1);
+        g_autofree char *list = g_strjoinv (", ", values);
+
+        return g_strdup_printf ("%s, or the name of an installed plugin", list);
       }
     case DPS_CONFIG_TYPE_ADDRESSES:
       return g_strdup ("a list, separated by semicolons");
@@ -313,8 +333,8 @@ dps_config_suggest_group (const char *group)
       nearest = groups[i].name;
   if (nearest == NULL)
     return g_strdup ("; see dps-agent.conf(5)");
-  if (g_str_equal (nearest, DPS_CONFIG_CONSUMER))
-    return g_strdup ("; did you mean [consumer NAME]?");
+  if (dps_config_group_is_pattern (nearest))
+    return g_strdup_printf ("; did you mean [%s NAME]?", nearest);
   return g_strdup_printf ("; did you mean [%s]?", nearest);
 }
 

@@ -52,6 +52,7 @@ typedef enum
   DPS_CONFIG_TYPE_BOOLEAN,   /* yes, no, true, false */
   DPS_CONFIG_TYPE_UINT,      /* decimal, min to max */
   DPS_CONFIG_TYPE_ENUM,      /* one of values */
+  DPS_CONFIG_TYPE_PLUGIN,    /* one of values, or another plugin's name */
   DPS_CONFIG_TYPE_ADDRESSES, /* ;-separated, dps-config-address.h */
   DPS_CONFIG_TYPE_FILE,      /* absolute path or credential:NAME */
   DPS_CONFIG_TYPE_SECRET,    /* the same, and its content is a secret */
@@ -64,7 +65,7 @@ typedef struct
   DpsConfigType type;
   const char *fallback; /* the default in its written form; NULL = none */
   guint min, max;       /* of DPS_CONFIG_TYPE_UINT */
-  const char *values;   /* of DPS_CONFIG_TYPE_ENUM: "a|b|c" */
+  const char *values;   /* of DPS_CONFIG_TYPE_ENUM and _PLUGIN: "a|b|c" */
   const char *usable;   /* with lacks set: the values that work besides the default */
   const char *lacks;    /* NULL = supported, else completes "this version does not …" */
   const char *text;     /* one plain paragraph for man page and example */
@@ -72,11 +73,15 @@ typedef struct
 
 typedef struct
 {
-  const char *name; /* "consumer" stands for every [consumer NAME] */
+  const char *name; /* a pattern such as "consumer" stands for every [consumer NAME] */
   const char *text;
 } DpsConfigGroup;
 
 #define DPS_CONFIG_CONSUMER "consumer"
+#define DPS_CONFIG_PLUGIN "plugin" /* every [plugin NAME] that has no row of its own */
+
+/* Whether group, as in the table, is one of these two and stands for "group NAME". */
+gboolean dps_config_group_is_pattern (const char *group);
 
 /* Static; never NULL for a valid id. */
 const DpsConfigKey *dps_config_key (DpsConfigId id);
@@ -84,8 +89,8 @@ const DpsConfigKey *dps_config_key (DpsConfigId id);
 /* All groups in the order of the table, *n of them; static. */
 const DpsConfigGroup *dps_config_groups (gsize *n);
 
-/* "consumer" for "consumer NAME", else the name itself; NULL where there is no such
- * group. Static. */
+/* The pattern for a group of its kind ("consumer" for "consumer NAME"), else the name
+ * itself; NULL where there is no such group. Static. */
 const char *dps_config_find_group (const char *group);
 
 /* FALSE where group (as from dps_config_find_group()) has no such key. */

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-config.h"
+#include "core/dps-config-plugin.h"
 
 /* A [consumer NAME] group is a pattern and has no value of its own. */
 static gboolean
@@ -29,6 +30,28 @@ append_key (GString *text, DpsConfig *self, DpsConfigId id)
                             value);
 }
 
+/* The groups of plugins from elsewhere, behind those of the table. */
+static void
+append_plugins (GString *text, DpsConfig *self)
+{
+  const GPtrArray *settings = dps_config_get_plugin_settings (self);
+  const char *plugin = NULL;
+
+  for (guint i = 0; i < settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = settings->pdata[i];
+
+      if (g_strcmp0 (plugin, setting->plugin) != 0)
+        g_string_append_printf (text, "\n[" DPS_CONFIG_PLUGIN " %s]\n", setting->plugin);
+      plugin = setting->plugin;
+      g_string_append_printf (text,
+                              "# %s\n%s=%s\n",
+                              setting->source,
+                              setting->key,
+                              setting->value);
+    }
+}
+
 char *
 dps_config_to_text (DpsConfig *self)
 {
@@ -48,6 +71,7 @@ dps_config_to_text (DpsConfig *self)
       group = key->group;
       append_key (text, self, id);
     }
+  append_plugins (text, self);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
@@ -64,6 +88,39 @@ add_value (JsonBuilder *builder, DpsConfig *self, DpsConfigId id)
     json_builder_add_int_value (builder, dps_config_get_uint (self, id));
   else
     json_builder_add_string_value (builder, value);
+}
+
+static void
+add_plugins (JsonBuilder *builder, DpsConfig *self)
+{
+  const GPtrArray *settings = dps_config_get_plugin_settings (self);
+  const char *plugin = NULL;
+
+  for (guint i = 0; i < settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = settings->pdata[i];
+
+      if (g_strcmp0 (plugin, setting->plugin) != 0)
+        {
+          g_autofree char *group =
+              g_strdup_printf (DPS_CONFIG_PLUGIN " %s", setting->plugin);
+
+          if (plugin != NULL)
+            json_builder_end_object (builder);
+          json_builder_set_member_name (builder, group);
+          json_builder_begin_object (builder);
+        }
+      plugin = setting->plugin;
+      json_builder_set_member_name (builder, setting->key);
+      json_builder_begin_object (builder);
+      json_builder_set_member_name (builder, "value");
+      json_builder_add_string_value (builder, setting->value);
+      json_builder_set_member_name (builder, "source");
+      json_builder_add_string_value (builder, setting->source);
+      json_builder_end_object (builder);
+    }
+  if (plugin != NULL)
+    json_builder_end_object (builder);
 }
 
 JsonNode *
@@ -98,6 +155,7 @@ dps_config_to_json (DpsConfig *self)
       json_builder_end_object (builder);
     }
   json_builder_end_object (builder);
+  add_plugins (builder, self);
   json_builder_end_object (builder);
   return json_builder_get_root (builder);
 }

@@ -3,6 +3,7 @@
 
 #include "core/dps-config-value.h"
 #include "common/dps-error.h"
+#include "common/dps-name.h"
 #include "core/dps-config-address.h"
 
 #include <gio/gio.h>
@@ -135,6 +136,10 @@ check_type (const DpsConfigKey *key, const char *value, GError **error)
       if (!is_one_of (key->values, value))
         return refuse ("the value is not known", remedy, error);
       return TRUE;
+    case DPS_CONFIG_TYPE_PLUGIN:
+      if (!dps_name_check_plugin (value, NULL))
+        return refuse ("the value is no plugin's name", remedy, error);
+      return TRUE;
     case DPS_CONFIG_TYPE_ADDRESSES:
       {
         g_auto (GStrv) list = dps_config_parse_addresses (value, NULL, error);
@@ -154,7 +159,8 @@ static gboolean
 check_support (const DpsConfigKey *key, const char *value, GError **error)
 {
   if (key->lacks == NULL || dps_config_is_default (key, value) ||
-      (key->usable != NULL && is_one_of (key->usable, value)))
+      (key->usable != NULL && is_one_of (key->usable, value)) ||
+      (key->type == DPS_CONFIG_TYPE_PLUGIN && !is_one_of (key->values, value)))
     return TRUE;
   g_set_error (error,
                DPS_ERROR,

@@ -8,6 +8,7 @@
 #include "common/dps-name.h"
 #include "core/dps-config-address.h"
 #include "core/dps-config-parse.h"
+#include "core/dps-config-plugin.h"
 #include "core/dps-config-reference.h"
 #include "core/dps-config-value.h"
 
@@ -20,6 +21,7 @@ struct _DpsConfig
   char *values[DPS_CONFIG_N_KEYS];  /* NULL = default */
   char *sources[DPS_CONFIG_N_KEYS]; /* "FILE:LINE", NULL = default */
   GStrv addresses;
+  GPtrArray *plugin_settings; /* DpsConfigPluginSetting * */
   char *site_file;
   char *credentials_dir;
 };
@@ -37,6 +39,7 @@ dps_config_finalize (GObject *object)
       g_free (self->sources[i]);
     }
   g_strfreev (self->addresses);
+  g_ptr_array_unref (self->plugin_settings);
   g_free (self->site_file);
   g_free (self->credentials_dir);
   G_OBJECT_CLASS (dps_config_parent_class)->finalize (object);
@@ -51,6 +54,7 @@ dps_config_class_init (DpsConfigClass *klass)
 static void
 dps_config_init (DpsConfig *self)
 {
+  self->plugin_settings = dps_config_plugin_settings_new ();
 }
 
 static gboolean
@@ -74,6 +78,13 @@ fail_at (const char *file,
   return FALSE;
 }
 
+/* What stands behind the pattern. */
+static const char *
+instance_of (const char *group, const char *pattern)
+{
+  return group + strlen (pattern) + 1;
+}
+
 static gboolean
 check_group (const char *file, const DpsConfigEntry *entry, GError **error)
 {
@@ -85,14 +96,42 @@ check_group (const char *file, const DpsConfigEntry *entry, GError **error)
       hint = dps_config_suggest_group (entry->group);
       return fail_at (file, entry, "there is no such group", hint, error);
     }
-  if (g_str_equal (group, DPS_CONFIG_CONSUMER) &&
-      !dps_name_check_plugin (entry->group + strlen (DPS_CONFIG_CONSUMER " "), NULL))
+  if (dps_config_group_is_pattern (group) &&
+      !dps_name_check_plugin (instance_of (entry->group, group), NULL))
     return fail_at (file,
                     entry,
-                    "the consumer's name is not usable",
+                    g_str_equal (group, DPS_CONFIG_PLUGIN)
+                        ? "the plugin's name is not usable"
+                        : "the consumer's name is not usable",
                     "; write 1 to 32 characters of a-z, 0-9 and -",
                     error);
   return TRUE;
+}
+
+/* Where a value stands, before an error about it. */
+static void
+prefix_with_entry (const char *file, const DpsConfigEntry *entry, GError **error)
+{
+  g_prefix_error (error, "%s:%u: [%s] %s: ", file, entry->line, entry->group, entry->key);
+}
+
+static gboolean
+apply_plugin_entry (DpsConfig *self,
+                    const char *file,
+                    const DpsConfigEntry *entry,
+                    GError **error)
+{
+  g_autofree char *source = g_strdup_printf ("%s:%u", file, entry->line);
+
+  if (dps_config_plugin_settings_set (self->plugin_settings,
+                                      instance_of (entry->group, DPS_CONFIG_PLUGIN),
+                                      entry->key,
+                                      entry->value,
+                                      source,
+                                      error))
+    return TRUE;
+  prefix_with_entry (file, entry, error);
+  return FALSE;
 }
 
 static gboolean
@@ -106,6 +145,8 @@ apply_entry (DpsConfig *self,
 
   if (entry->key == NULL)
     return check_group (file, entry, error);
+  if (g_str_equal (group, DPS_CONFIG_PLUGIN))
+    return apply_plugin_entry (self, file, entry, error);
   if (!dps_config_find_key (group, entry->key, &id))
     {
       g_autofree char *hint = dps_config_suggest_key (group, entry->key);
@@ -118,12 +159,7 @@ apply_entry (DpsConfig *self,
     return TRUE;
   if (!dps_config_check_value (dps_config_key (id), entry->value, error))
     {
-      g_prefix_error (error,
-                      "%s:%u: [%s] %s: ",
-                      file,
-                      entry->line,
-                      entry->group,
-                      entry->key);
+      prefix_with_entry (file, entry, error);
       return FALSE;
     }
   self->values[id] = g_strdup (entry->value);
@@ -266,6 +302,30 @@ dps_config_get_site_file (DpsConfig *self)
   return self->site_file;
 }
 
+const GPtrArray *
+dps_config_get_plugin_settings (DpsConfig *self)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  return self->plugin_settings;
+}
+
+GHashTable *
+dps_config_dup_settings_of (DpsConfig *self, const char *plugin)
+{
+  GHashTable *plain = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+
+  for (guint i = 0; i < self->plugin_settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = self->plugin_settings->pdata[i];
+      g_autofree char *secret = dps_config_plugin_dup_secret_name (setting->key);
+
+      if (secret == NULL && g_str_equal (setting->plugin, plugin))
+        g_hash_table_insert (plain, g_strdup (setting->key), g_strdup (setting->value));
+    }
+  return plain;
+}
+
 /* A descriptor of what the key names; errors are without the key. */
 static int
 open_reference (DpsConfig *self, DpsConfigId id, GError **error)
@@ -294,34 +354,94 @@ fail_content (GError **error, gint code, const char *value, const char *what)
   return FALSE;
 }
 
+/* The content of fd, which value names. */
+static DpsSecret *
+read_secret (int fd, const char *value, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (DpsSecret) secret = dps_secret_read_fd (fd, DPS_CONFIG_SECRET_MAX, &local);
+
+  if (g_error_matches (local, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED))
+    fail_content (&local,
+                  DPS_ERROR_LIMITS_EXCEEDED,
+                  value,
+                  "holds more than 16 KiB, which no key does; name the right file");
+  if (secret != NULL && dps_secret_size (secret) == 0)
+    fail_content (&local,
+                  DPS_ERROR_INVALID_ARGUMENT,
+                  value,
+                  "is empty; put the key in it");
+  if (local == NULL)
+    return g_steal_pointer (&secret);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
+}
+
 DpsSecret *
 dps_config_read_secret (DpsConfig *self, DpsConfigId id, GError **error)
 {
-  g_autoptr (GError) local = NULL;
-  g_autoptr (DpsSecret) secret = NULL;
+  DpsSecret *secret = NULL;
   dps_autofd fd = -1;
 
   g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
   g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_SECRET, NULL);
 
-  fd = open_reference (self, id, &local);
+  fd = open_reference (self, id, error);
   if (fd >= 0)
-    secret = dps_secret_read_fd (fd, DPS_CONFIG_SECRET_MAX, &local);
-  if (g_error_matches (local, DPS_ERROR, DPS_ERROR_LIMITS_EXCEEDED))
-    fail_content (&local,
-                  DPS_ERROR_LIMITS_EXCEEDED,
-                  dps_config_get_string (self, id),
-                  "holds more than 16 KiB, which no key does; name the right file");
-  if (secret != NULL && dps_secret_size (secret) == 0)
-    fail_content (&local,
-                  DPS_ERROR_INVALID_ARGUMENT,
-                  dps_config_get_string (self, id),
-                  "is empty; put the key in it");
-  if (local == NULL)
-    return g_steal_pointer (&secret);
-  prefix_with_key (self, id, &local);
-  g_propagate_error (error, g_steal_pointer (&local));
-  return NULL;
+    secret = read_secret (fd, dps_config_get_string (self, id), error);
+  if (secret == NULL)
+    prefix_with_key (self, id, error);
+  return secret;
+}
+
+static DpsSecret *
+read_plugin_secret (DpsConfig *self,
+                    const DpsConfigPluginSetting *setting,
+                    GError **error)
+{
+  DpsSecret *secret = NULL;
+  dps_autofd fd =
+      dps_config_open_reference (setting->value, self->credentials_dir, TRUE, error);
+
+  if (fd >= 0)
+    secret = read_secret (fd, setting->value, error);
+  if (secret == NULL)
+    g_prefix_error (error,
+                    "%s: [%s %s] %s: ",
+                    setting->source,
+                    DPS_CONFIG_PLUGIN,
+                    setting->plugin,
+                    setting->key);
+  return secret;
+}
+
+GHashTable *
+dps_config_read_secrets_of (DpsConfig *self,
+                            const char *plugin,
+                            const char *except,
+                            GError **error)
+{
+  g_autoptr (GHashTable) secrets =
+      g_hash_table_new_full (g_str_hash,
+                             g_str_equal,
+                             g_free,
+                             (GDestroyNotify) dps_secret_unref);
+
+  for (guint i = 0; i < self->plugin_settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = self->plugin_settings->pdata[i];
+      g_autofree char *name = dps_config_plugin_dup_secret_name (setting->key);
+      DpsSecret *secret;
+
+      if (name == NULL || !g_str_equal (setting->plugin, plugin) ||
+          g_strcmp0 (name, except) == 0)
+        continue;
+      secret = read_plugin_secret (self, setting, error);
+      if (secret == NULL)
+        return NULL;
+      g_hash_table_insert (secrets, g_steal_pointer (&name), secret);
+    }
+  return g_steal_pointer (&secrets);
 }
 
 static GBytes *
@@ -391,6 +511,21 @@ dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error)
   return g_steal_pointer (&bytes);
 }
 
+/* What a plugin from elsewhere makes of its settings nobody else knows; so all count. */
+static void
+append_plugin_settings (DpsConfig *self, GString *text)
+{
+  const char *chosen = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
+
+  for (guint i = 0; i < self->plugin_settings->len; i++)
+    {
+      const DpsConfigPluginSetting *setting = self->plugin_settings->pdata[i];
+
+      if (g_strcmp0 (setting->plugin, chosen) == 0)
+        g_string_append_printf (text, "plugin %s=%s\n", setting->key, setting->value);
+    }
+}
+
 char *
 dps_config_dup_identity_digest (DpsConfig *self)
 {
@@ -420,5 +555,6 @@ dps_config_dup_identity_digest (DpsConfig *self)
                               : value != NULL ? value
                                               : "");
     }
+  append_plugin_settings (self, text);
   return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
 }

@@ -41,6 +41,14 @@ const char *const *dps_config_get_strv (DpsConfig *self, DpsConfigId id);
 /* By name, for the settings of a plugin; NULL where not set or not known. Borrowed. */
 const char *dps_config_lookup (DpsConfig *self, const char *group, const char *key);
 
+/* What the groups of plugins from elsewhere say: DpsConfigPluginSetting, sorted by plugin
+ * and key. Borrowed. */
+const GPtrArray *dps_config_get_plugin_settings (DpsConfig *self);
+
+/* The plain settings among them of one plugin, char * → char *; empty for a plugin whose
+ * group the table knows. The caller's. */
+GHashTable *dps_config_dup_settings_of (DpsConfig *self, const char *plugin);
+
 /* "FILE:LINE", or "default". Borrowed. */
 const char *dps_config_get_source (DpsConfig *self, DpsConfigId id);
 
@@ -56,13 +64,23 @@ const char *dps_config_get_site_file (DpsConfig *self);
  * could read or write it; the message names file, line, key and secret file. */
 DpsSecret *dps_config_read_secret (DpsConfig *self, DpsConfigId id, GError **error);
 
-/* The same for a DPS_CONFIG_TYPE_FILE key. A payload-file is at most 64 KiB and one JSON
- * object, else DPS_ERROR_INVALID_ARGUMENT; others at most DPS_CONFIG_CA_MAX bytes. */
+/* The contents of the files that the group of a plugin from elsewhere names, char * →
+ * DpsSecret *, each under the name of its key without "-file", and with the limits and
+ * errors of dps_config_read_secret(). except, or NULL: a name that is not read. Blocks.
+ * The caller's. */
+GHashTable *dps_config_read_secrets_of (DpsConfig *self,
+                                        const char *plugin,
+                                        const char *except,
+                                        GError **error);
+
+/* As dps_config_read_secret(), for a DPS_CONFIG_TYPE_FILE key. A payload-file is at most
+ * 64 KiB and one JSON object, else DPS_ERROR_INVALID_ARGUMENT; others at most
+ * DPS_CONFIG_CA_MAX bytes. */
 GBytes *dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error);
 
 /* SHA-256, as lower-case hex, of what the identity depends on: endpoint, id-scope,
- * registration-id, attestation. Kept beside an identity to see that the configuration
- * changed. The caller's. */
+ * registration-id, attestation, and the settings of a plugin from elsewhere. Kept beside
+ * an identity to see that the configuration changed. The caller's. */
 char *dps_config_dup_identity_digest (DpsConfig *self);
 
 /* Effective values with their sources, as configuration text and as JSON object group →

@@ -38,6 +38,7 @@ dps_plugin_list (const char *directory)
 
 GVariant *
 dps_plugin_list_describe (const char *const *names,
+                          const char *directory,
                           const char *chosen,
                           const char *availability,
                           const char *reason)
@@ -46,7 +47,12 @@ dps_plugin_list_describe (const char *const *names,
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(sss)"));
   if (chosen != NULL && !g_strv_contains (names, chosen))
-    g_variant_builder_add (&builder, "(sss)", chosen, "never", "it is not installed");
+    {
+      g_autofree char *why =
+          g_strdup_printf ("it is not in %s", directory ? directory : DPS_PLUGIN_DIR);
+
+      g_variant_builder_add (&builder, "(sss)", chosen, "never", why);
+    }
   for (gsize i = 0; names[i] != NULL; i++)
     {
       gboolean is_chosen = g_strcmp0 (names[i], chosen) == 0;

@@ -11,8 +11,10 @@ GStrv dps_plugin_list (const char *directory);
 
 /* a(sss) of name, availability and reason for the D-Bus property Plugins: of the chosen
  * one as given, of the others "unknown". A chosen one that is not installed is listed as
- * "never". chosen may be NULL. Floating. */
+ * "never", with the directory (as for dps_plugin_list()). chosen may be NULL. Floating.
+ */
 GVariant *dps_plugin_list_describe (const char *const *names,
+                                    const char *directory,
                                     const char *chosen,
                                     const char *availability,
                                     const char *reason);

@@ -78,7 +78,7 @@ append_example (GString *out)
                   " /etc/dps-agent/agent.conf.d; see dps-agent.conf(5).");
   for (gsize i = 0; i < n; i++)
     {
-      gboolean pattern = g_str_equal (groups[i].name, DPS_CONFIG_CONSUMER);
+      gboolean pattern = dps_config_group_is_pattern (groups[i].name);
 
       g_string_append_c (out, '\n');
       append_comment (out, groups[i].text);
@@ -133,8 +133,7 @@ make_man_options (void)
       g_string_append_printf (out,
                               ".SS [%s%s]\n%s\n",
                               name,
-                              g_str_equal (groups[i].name, DPS_CONFIG_CONSUMER) ? " NAME"
-                                                                                : "",
+                              dps_config_group_is_pattern (groups[i].name) ? " NAME" : "",
                               text);
       for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
         if (belongs_to (id, &groups[i]))

@@ -115,7 +115,8 @@ bad "no file at all" empty -- 6 DPS-E102 "[provisioning] endpoint"
 bad "a word for a number" instead splay-seconds splay-seconds=soon -- 1 DPS-E101 "AT: [provisioning] splay-seconds" "0 to 3600"
 bad "a number out of range" instead splay-seconds splay-seconds=3601 -- 1 DPS-E101 "AT: [provisioning] splay-seconds" "0 to 3600"
 bad "a number for a truth" line network allow-global-endpoint=1 -- 1 DPS-E101 "AT: [network] allow-global-endpoint" "yes or no"
-bad "a word that is no choice" instead attestation attestation=password -- 1 DPS-E101 "AT: [provisioning] attestation" symmetric-key
+bad "a word that is no choice" line network require-private-address=maybe -- 1 DPS-E101 "AT: [network] require-private-address" "auto, yes, no"
+bad "a plugin that none can be called" instead attestation "attestation=my plugin" -- 1 DPS-E101 "AT: [provisioning] attestation" symmetric-key
 bad "a placeholder as ID scope" instead id-scope "id-scope=[ID Scope]" -- 1 DPS-E101 "AT: [provisioning] id-scope" placeholder
 bad "a placeholder as endpoint" instead endpoint "endpoint=<tenant>.azure-devices-provisioning.net" -- 1 DPS-E101 "AT: [provisioning] endpoint" placeholder
 bad "a placeholder as path" instead key-file "key-file=/path/to/key" -- 1 DPS-E101 "AT: [plugin symmetric-key] key-file" placeholder
@@ -177,6 +178,13 @@ key_empty() { : >"$key" && held DPS-E104 "[plugin symmetric-key] key-file" "$key
 check "an empty key file" key_empty
 key_large() { head -c 20000 /dev/zero | tr '\0' A >"$key" && held DPS-E104 "[plugin symmetric-key] key-file" "16 KiB"; }
 check "a key file that is too large" key_large
+plugin_not_there() {
+    instead attestation attestation=acme && ctl reload && held DPS-E "there is no 'acme.so' in '$world/plugins'" &&
+        has "$(json plugins)" "it is not in $world/plugins"
+}
+check "a plugin that is not installed" plugin_not_there
+restore
+
 key_text() { printf '%s\n' "$1" >"$key" && held DPS-E204 "$2" && hasnt "$(<"$world/log/agent")$(json reason)" "$1"; }
 check "a key that is no base64" key_text 'no-base64-at-all!' base64
 check "a key that is too short" key_text "$(printf 'a-bit-short' | base64)" "16 to 64"

@@ -184,7 +184,19 @@ typedef struct
 static const BadInput bad_inputs[] = {
   { "[provisionning]\n", ":1: [provisionning]: ", "did you mean [provisioning]?" },
   { "[hub]\n", ":1: [hub]: ", "no such group" },
-  { "[plugin acme]\n", ":1: [plugin acme]: ", "no such group" },
+  { "[plugin]\n", ":1: [plugin]: ", "no such group" },
+  { "[plugin Acme]\n", ":1: [plugin Acme]: ", "plugin's name" },
+  { "[plugin a/b]\n", ":1: [plugin a/b]: ", "plugin's name" },
+  { "[plugin acme]\nSerial=1\n", ":2: [plugin acme] Serial: ", "a-z, 0-9 and -" },
+  { "[plugin acme]\n-file=/x\n", ":2: [plugin acme] -file: ", "a-z, 0-9 and -" },
+  { "[plugin acme]\nseed-file=x\n", ":2: [plugin acme] seed-file: ", "absolute path" },
+  { "[plugin acme]\nseed-file=/path/to/seed\n",
+    ":2: [plugin acme] seed-file: ",
+    "placeholder" },
+  { "[plugin acme]\na=1\na=2\n", ":3: [plugin acme] a: ", "first in line 2" },
+  { "[plugin symmetric-key]\nserial=1\n",
+    ":2: [plugin symmetric-key] serial: ",
+    "no such key" },
   { "[consumer]\n", ":1: [consumer]: ", "no such group" },
   { "[consumer Bad_Name]\n", ":1: [consumer Bad_Name]: ", "consumer's name" },
   { "[consumer <name>]\n", ":1: [consumer <name>]: ", "consumer's name" },
@@ -214,9 +226,9 @@ static const BadInput bad_inputs[] = {
   { P "splay-seconds=99999999999999999999\n",
     ":2: [provisioning] splay-seconds: ",
     "0 " },
-  { P "attestation=sas\n",
+  { P "attestation=SAS\n",
     ":2: [provisioning] attestation: ",
-    "one of symmetric-key, x509, tpm" },
+    "symmetric-key, x509, tpm, or the name" },
   { N "require-private-address=maybe\n",
     ":2: [network] require-private-address: ",
     "one of auto, yes, no" },
@@ -1165,6 +1177,157 @@ test_lookup_by_name (Fixture *f, gconstpointer data)
   g_assert_null (dps_config_lookup (config, "plugin symmetric-key", "group-key-file"));
 }
 
+#define ACME P "attestation=acme\n[plugin acme]\n"
+
+static void
+test_plugin_settings (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsConfig) config = NULL;
+  g_autoptr (GHashTable) settings = NULL;
+  g_autoptr (GHashTable) none = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put (f,
+       "agent.conf",
+       COMPLETE "[plugin acme]\nserial=7\nmode=<any> XXXX\nold=1\nseed-file=/s\n"
+                "[plugin other]\nserial=9\n");
+  put (f, SITE, ACME "serial=8\nold=\n");
+  config = load (f);
+  g_assert_true (dps_config_check (config, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (dps_config_get_string (config, DPS_CONFIG_ATTESTATION), ==, "acme");
+  settings = dps_config_dup_settings_of (config, "acme");
+  g_assert_cmpuint (g_hash_table_size (settings), ==, 2);
+  g_assert_cmpstr (g_hash_table_lookup (settings, "serial"), ==, "8");
+  g_assert_cmpstr (g_hash_table_lookup (settings, "mode"), ==, "<any> XXXX");
+  none = dps_config_dup_settings_of (config, "symmetric-key");
+  g_assert_cmpuint (g_hash_table_size (none), ==, 0);
+}
+
+static void
+test_plugin_limits (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    const char *end; /* of the key, and its value */
+    guint most;
+    const char *says;
+  } rows[] = {
+    { "=1\n", 32, "more than 32 keys" },
+    { "-file=/x\n", 16, "more than 16 files" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GString) text = g_string_new (ACME);
+
+      for (guint n = 0; n < rows[i].most; n++)
+        g_string_append_printf (text, "k%u%s", n, rows[i].end);
+      put (f, SITE, text->str);
+      g_object_unref (load (f));
+      g_string_append_printf (text, "more%s", rows[i].end);
+      put (f, SITE, text->str);
+      assert_refused (f, DPS_ERROR_LIMITS_EXCEEDED, rows[i].says);
+    }
+}
+
+static void
+assert_secrets_refused (Fixture *f, const char *text, gint code, const char *says)
+{
+  g_autoptr (DpsConfig) config = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put (f, SITE, text);
+  config = load (f);
+  g_assert_null (dps_config_read_secrets_of (config, "acme", NULL, &error));
+  g_assert_error (error, DPS_ERROR, code);
+  assert_says (error, says);
+}
+
+static void
+test_plugin_secrets (Fixture *f, gconstpointer data)
+{
+  g_autofree char *seed = path_of (f, "keys/seed");
+  g_autofree char *text = g_strdup_printf (ACME "seed-file=%s\nserial=7\n"
+                                                "key-file=credential:none\n"
+                                                "[plugin other]\npin-file=/none\n",
+                                           seed);
+  g_autofree char *bad = g_strdup_printf ("[plugin acme]\nseed-file=%s\n", seed);
+  g_autoptr (DpsConfig) config = NULL;
+  g_autoptr (GHashTable) secrets = NULL;
+  g_autoptr (GError) error = NULL;
+  DpsSecret *secret;
+
+  put (f, "keys/seed", " as it is\n");
+  set_mode (f, "keys/seed", 0600);
+  put (f, SITE, text);
+  config = load (f);
+  secrets = dps_config_read_secrets_of (config, "acme", "key", &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_hash_table_size (secrets), ==, 1);
+  secret = g_hash_table_lookup (secrets, "seed");
+  g_assert_cmpmem (dps_secret_data (secret), dps_secret_size (secret), " as it is\n", 10);
+
+  assert_secrets_refused (f,
+                          "[plugin acme]\nkey-file=credential:none\n",
+                          DPS_ERROR_NOT_CONFIGURED,
+                          SITE ":2: [plugin acme] key-file: ");
+  set_mode (f, "keys/seed", 0604);
+  assert_secrets_refused (f, bad, DPS_ERROR_ACCESS_DENIED, seed);
+  set_mode (f, "keys/seed", 0600);
+  set_owner (f, "keys/seed", 65534, 0);
+  assert_secrets_refused (f, bad, DPS_ERROR_ACCESS_DENIED, seed);
+}
+
+static void
+test_plugin_identity (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = digest_with (f, ACME "serial=7\n");
+  g_autofree char *same = digest_with (f, ACME "serial=7\n[plugin other]\na=1\n");
+  g_autofree char *other = digest_with (f, ACME "serial=8\n");
+
+  g_assert_cmpstr (same, ==, base);
+  g_assert_cmpstr (other, !=, base);
+}
+
+static void
+test_plugin_shown (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsConfig) config = NULL;
+  g_autoptr (JsonNode) node = NULL;
+  g_autofree char *text = NULL;
+  JsonObject *group;
+  JsonObject *key;
+
+  put (f, SITE, ACME "serial=7\nseed-file=/s\n[plugin other]\nserial=9\n");
+  config = load (f);
+  text = dps_config_to_text (config);
+  g_assert_nonnull (strstr (text, "\n[plugin acme]\n"));
+  g_assert_nonnull (strstr (text, SITE ":5\nseed-file=/s\n"));
+  g_assert_nonnull (strstr (text, "\n[plugin other]\n"));
+  node = dps_config_to_json (config);
+  group = json_object_get_object_member (json_node_get_object (node), "plugin acme");
+  g_assert_cmpuint (json_object_get_size (group), ==, 2);
+  group = json_object_get_object_member (json_node_get_object (node), "plugin other");
+  key = json_object_get_object_member (group, "serial");
+  g_assert_cmpstr (json_object_get_string_member (key, "value"), ==, "9");
+}
+
+/* A slip in the name of a group is not silent. */
+static void
+test_plugin_idle_group (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsConfig) config = NULL;
+  g_auto (GStrv) warnings = NULL;
+
+  put (f, SITE, COMPLETE "[plugin symetric-key]\nkey-file=/k\nother=1\n");
+  config = load (f);
+  warnings = dps_config_dup_warnings (config);
+  g_assert_cmpuint (g_strv_length (warnings), ==, 1);
+  g_assert_nonnull (
+      strstr (warnings[0], SITE ":7: [plugin symetric-key]: nothing reads"));
+}
+
 /* What dpsctl config shows is itself a configuration with the same effect. */
 static void
 test_text_reads_back (Fixture *f, gconstpointer data)
@@ -1294,8 +1457,8 @@ test_example_is_the_default (Fixture *f, gconstpointer data)
       if (lines[i][0] != '#' || lines[i][1] == ' ')
         continue;
       memmove (lines[i], lines[i] + 1, strlen (lines[i]));
-      if (g_str_equal (lines[i], "[consumer NAME]"))
-        strcpy (lines[i], "[consumer name]");
+      if (g_str_has_suffix (lines[i], " NAME]"))
+        strcpy (strstr (lines[i], "NAME"), "name]");
       else
         n_keys++;
     }
@@ -1323,7 +1486,10 @@ test_table_is_sound (void)
       g_assert_nonnull (key->group);
       g_assert_true (dps_config_find_key (key->group, key->key, &found));
       g_assert_cmpint (found, ==, id);
-      g_assert_cmpint (key->type == DPS_CONFIG_TYPE_ENUM, ==, key->values != NULL);
+      g_assert_cmpint (key->type == DPS_CONFIG_TYPE_ENUM ||
+                           key->type == DPS_CONFIG_TYPE_PLUGIN,
+                       ==,
+                       key->values != NULL);
       g_assert_cmpint (key->type == DPS_CONFIG_TYPE_UINT, ==, key->max > 0);
       if (key->fallback == NULL)
         continue;
@@ -1369,6 +1535,12 @@ main (int argc, char **argv)
   ADD ("payload-file", test_payload_file);
   ADD ("identity-digest", test_identity_digest);
   ADD ("lookup-by-name", test_lookup_by_name);
+  ADD ("plugin/settings", test_plugin_settings);
+  ADD ("plugin/limits", test_plugin_limits);
+  ADD ("plugin/secrets", test_plugin_secrets);
+  ADD ("plugin/identity-digest", test_plugin_identity);
+  ADD ("plugin/shown", test_plugin_shown);
+  ADD ("plugin/idle-group-is-named", test_plugin_idle_group);
   ADD ("show/text-reads-back", test_text_reads_back);
   ADD ("show/json", test_json);
   ADD ("example-is-the-default", test_example_is_the_default);
