@@ -19,11 +19,17 @@ run (const DpsCtl *ctl, char **arguments)
 const DpsCtlVerb dps_ctl_plugins = {
   .name = "plugins",
   .arguments = "",
-  .summary = "Show the attestation plugins and whether they can be used",
-  .details = "Name, availability (usable, later, never, unknown) and the reason. Only "
-             "the configured\n"
-             "plugin is asked; of the others availability is unknown.\n\n"
-             "Example:\n"
-             "  dpsctl plugins",
+  .summary =
+      "Show the attestation plugins, whether they can be used and what confines them",
+  .details =
+      "Name, availability (usable, later, never, unknown), confinement and the "
+      "reason. Only the\n"
+      "configured plugin is asked; of the others availability is unknown.\n"
+      "Confinement: seccomp, the system call filter; landlock-ABI, only files of "
+      "the system can\n"
+      "be read, or no-landlock, files are not confined; unix-sockets, may speak to "
+      "a token's daemon.\n\n"
+      "Example:\n"
+      "  dpsctl plugins",
   .run = run,
 };

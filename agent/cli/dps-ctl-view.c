@@ -170,6 +170,30 @@ build_reason (JsonBuilder *builder, DpsDBusAgent1 *agent)
   json_builder_end_object (builder);
 }
 
+/* Strings of a plugin's confinement; NULL where an older agent does not say. */
+static char **
+dup_confinement (DpsDBusAgent1 *agent, const char *name)
+{
+  GVariant *all = dps_dbus_agent1_get_plugin_confinement (agent);
+  char **words = NULL;
+
+  if (all != NULL)
+    g_variant_lookup (all, name, "^as", &words);
+  return words;
+}
+
+static void
+build_confinement (JsonBuilder *builder, DpsDBusAgent1 *agent, const char *name)
+{
+  g_auto (GStrv) words = dup_confinement (agent, name);
+
+  json_builder_set_member_name (builder, "confinement");
+  json_builder_begin_array (builder);
+  for (gsize i = 0; words != NULL && words[i] != NULL; i++)
+    json_builder_add_string_value (builder, words[i]);
+  json_builder_end_array (builder);
+}
+
 static void
 build_plugins (JsonBuilder *builder, DpsDBusAgent1 *agent)
 {
@@ -190,6 +214,7 @@ build_plugins (JsonBuilder *builder, DpsDBusAgent1 *agent)
       dps_ctl_json_add_string (builder, "name", name);
       dps_ctl_json_add_string (builder, "availability", availability);
       dps_ctl_json_add_string (builder, "reason", reason);
+      build_confinement (builder, agent, name);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -265,9 +290,19 @@ dps_ctl_view_print (const DpsCtl *ctl, DpsDBusAgent1 *agent)
   fputs (text, stdout);
 }
 
-static void
-print_plugin_rows (GVariant *plugins)
+static char *
+confinement_text (DpsDBusAgent1 *agent, const char *name)
 {
+  g_auto (GStrv) words = dup_confinement (agent, name);
+  g_autofree char *joined = words != NULL ? g_strjoinv (",", words) : g_strdup ("");
+
+  return dps_ctl_escape (*joined != '\0' ? joined : "-");
+}
+
+static void
+print_plugin_rows (DpsDBusAgent1 *agent)
+{
+  GVariant *plugins = dps_dbus_agent1_get_plugins (agent);
   gsize n = plugins != NULL ? g_variant_n_children (plugins) : 0;
 
   if (n == 0)
@@ -278,13 +313,19 @@ print_plugin_rows (GVariant *plugins)
       g_autofree char *name = NULL;
       g_autofree char *availability = NULL;
       g_autofree char *reason = NULL;
+      g_autofree char *confinement = NULL;
       const char *cell[3];
 
       g_variant_get (row, "(&s&s&s)", &cell[0], &cell[1], &cell[2]);
       name = dps_ctl_escape (cell[0]);
       availability = dps_ctl_escape (cell[1]);
       reason = dps_ctl_escape (cell[2]);
-      printf ("%-16s %-8s %s\n", name, availability, *reason != '\0' ? reason : "-");
+      confinement = confinement_text (agent, cell[0]);
+      printf ("%-16s %-8s %-20s %s\n",
+              name,
+              availability,
+              confinement,
+              *reason != '\0' ? reason : "-");
     }
 }
 
@@ -295,7 +336,7 @@ dps_ctl_view_print_plugins (const DpsCtl *ctl, DpsDBusAgent1 *agent)
 
   if (!ctl->json)
     {
-      print_plugin_rows (dps_dbus_agent1_get_plugins (agent));
+      print_plugin_rows (agent);
       return;
     }
   builder = json_builder_new ();

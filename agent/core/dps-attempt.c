@@ -505,7 +505,7 @@ on_attested (GObject *source, GAsyncResult *result, gpointer data)
                              self->attestation->registration_id);
       dps_summary_show_plugin_usable (self->report,
                                       self->settings,
-                                      self->attestation->landlock);
+                                      &self->attestation->confinement);
       dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
       register_now (self);
     }

@@ -4,7 +4,7 @@
 #include "core/dps-attestation.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
-#include "core/dps-plugin-runner.h"
+#include "core/dps-plugin-confinement.h"
 
 /* The name under which a plugin gets key-file= or an imported key. */
 #define KEY_SECRET "key"
@@ -120,7 +120,7 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
   else
     {
       run->attestation->key = dps_secret_ref (description->key);
-      run->attestation->landlock = description->landlock;
+      run->attestation->confinement = description->confinement;
       finish (task, NULL);
     }
 }
@@ -139,6 +139,11 @@ describe (GTask *task)
   run->runner = dps_plugin_runner_new (dps_settings_get_plugin_host (run->settings),
                                        dps_settings_get_plugin_dir (run->settings),
                                        plugin);
+  dps_plugin_runner_set_allow_unix (
+      run->runner,
+      dps_plugin_confinement_grants_unix (plugin,
+                                          dps_config_get_string (run->config,
+                                                                 DPS_CONFIG_X509_KEY)));
   dps_plugin_runner_describe_async (run->runner,
                                     settings,
                                     run->secrets,

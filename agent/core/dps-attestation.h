@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/dps-plugin-runner.h"
 #include "core/dps-settings.h"
 #include "core/dps-vault.h"
 
@@ -13,7 +14,7 @@ typedef struct
   DpsSecret *key;        /* symmetric key */
   char *registration_id; /* checked; the configured one wins over the plugin's */
   char *payload;         /* JSON for the service, or NULL */
-  gboolean landlock;     /* the plugin's process had its files confined by the kernel */
+  DpsPluginConfinement confinement; /* of the plugin's process */
 } DpsAttestation;
 
 void dps_attestation_free (DpsAttestation *self);

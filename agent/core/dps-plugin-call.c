@@ -215,7 +215,9 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   call->start_time = g_get_monotonic_time () - call->spawned;
-  g_variant_lookup (facts, "landlock", "b", &call->landlock);
+  g_variant_lookup (facts, "seccomp", "b", &call->confinement.seccomp);
+  g_variant_lookup (facts, "landlock", "u", &call->confinement.landlock);
+  g_variant_lookup (facts, "unix-sockets", "b", &call->confinement.unix_sockets);
   call->loaded (data);
 }
 
@@ -326,6 +328,7 @@ dps_plugin_call_start (GTask *task)
   call->child = dps_plugin_child_spawn (call->host_path,
                                         call->plugin_dir,
                                         call->name,
+                                        call->allow_unix,
                                         on_ended,
                                         task,
                                         &error);

@@ -5,6 +5,7 @@
 
 #include "common/dps-secret.h"
 #include "core/dps-plugin-child.h"
+#include "core/dps-plugin-runner.h"
 #include "dbus/dps-attestor1.h"
 
 /* The life of one call of a plugin: spawning, handshake, loading, deadlines, and an end
@@ -32,6 +33,7 @@ typedef struct
   const char *host_path;
   const char *plugin_dir;
   const char *name;
+  gboolean allow_unix;
   guint override; /* ms for each deadline; 0 = the table's */
 
   DpsPluginPhase verb;
@@ -54,7 +56,7 @@ typedef struct
   gint64 spawned;    /* 0 = there was no process */
   gint64 start_time; /* µs from there to the reply of Load */
 
-  gboolean landlock;
+  DpsPluginConfinement confinement;
   gboolean timed_out;
   gboolean garbled;
   gboolean ending;

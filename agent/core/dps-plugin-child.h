@@ -16,11 +16,13 @@ typedef void (*DpsPluginChildEnded) (int wait_status, gpointer data);
 
 /* Starts host_path for the plugin in a process group, session environment and descriptor
  * table of its own: 0 is /dev/null, 1 and 2 are read here, 3 is the socket, and there are
- * no others. plugin_dir NULL = the compiled-in one. ended is called when the process is
- * reaped. NULL with error set where it can not be started. */
+ * no others. plugin_dir NULL = the compiled-in one; allow_unix: it may open sockets of
+ * AF_UNIX. ended is called when the process is reaped. NULL with error set where it can
+ * not be started. */
 DpsPluginChild *dps_plugin_child_spawn (const char *host_path,
                                         const char *plugin_dir,
                                         const char *name,
+                                        gboolean allow_unix,
                                         DpsPluginChildEnded ended,
                                         gpointer data,
                                         GError **error);

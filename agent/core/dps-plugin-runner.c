@@ -16,6 +16,7 @@ struct _DpsPluginRunner
   char *plugin_dir;
   char *name;
   int tpm;
+  gboolean allow_unix;
   guint deadline; /* ms, 0 = those of the table */
   gint64 start_time;
 };
@@ -39,7 +40,7 @@ on_probe (GObject *source, GAsyncResult *result, gpointer data)
                                        &error))
     probe = dps_plugin_reply_probe (availability, reason, &error);
   if (probe != NULL)
-    probe->landlock = call->landlock;
+    probe->confinement = call->confinement;
   call->result = probe;
   dps_plugin_call_end (data, error);
 }
@@ -74,7 +75,7 @@ on_describe (GObject *source, GAsyncResult *result, gpointer data)
                                                 fds,
                                                 &error);
   if (description != NULL)
-    description->landlock = call->landlock;
+    description->confinement = call->confinement;
   call->result = description;
   dps_plugin_call_end (data, error);
 }
@@ -327,6 +328,7 @@ new_call (DpsPluginRunner *self,
   call->host_path = self->host_path;
   call->plugin_dir = self->plugin_dir;
   call->name = self->name;
+  call->allow_unix = self->allow_unix;
   call->override = self->deadline;
   call->loaded = send_configure;
   call->verb = verb;
@@ -499,6 +501,12 @@ dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error)
   dps_close_fd (&self->tpm);
   self->tpm = dps_steal_fd (&copy);
   return TRUE;
+}
+
+void
+dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow)
+{
+  self->allow_unix = allow;
 }
 
 gint64

@@ -26,6 +26,14 @@ G_DECLARE_FINAL_TYPE (DpsPluginRunner, dps_plugin_runner, DPS, PLUGIN_RUNNER, GO
 /* The largest challenge or blob, in bytes. */
 #define DPS_PLUGIN_RUNNER_BLOB_MAX (16 * 1024)
 
+/* How the kernel confined the process that answered, as it says itself. */
+typedef struct
+{
+  gboolean seccomp;
+  guint landlock;        /* ABI; 0 = none, its files are not confined */
+  gboolean unix_sockets; /* it may open sockets of AF_UNIX */
+} DpsPluginConfinement;
+
 typedef enum
 {
   DPS_PLUGIN_AVAILABLE_NOW,
@@ -36,8 +44,8 @@ typedef enum
 typedef struct
 {
   DpsPluginAvailability availability;
-  char *reason;      /* never NULL; empty = nothing to say */
-  gboolean landlock; /* whether the kernel confined the child's files too */
+  char *reason; /* never NULL; empty = nothing to say */
+  DpsPluginConfinement confinement;
 } DpsPluginProbe;
 
 typedef struct
@@ -47,7 +55,7 @@ typedef struct
   GHashTable *material;  /* char * → char *, never NULL */
   char *enrollment;      /* for people; NULL = none */
   DpsSecret *key;        /* 16..64 bytes for symmetric-key, else NULL */
-  gboolean landlock;     /* whether the kernel confined the child's files too */
+  DpsPluginConfinement confinement;
 } DpsPluginDescription;
 
 void dps_plugin_probe_free (DpsPluginProbe *self);
@@ -67,6 +75,10 @@ void dps_plugin_runner_set_deadline (DpsPluginRunner *self, guint ms);
 
 /* The descriptor that children speak to a TPM on; a copy is kept. -1 = none. */
 gboolean dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error);
+
+/* The one exception from the confinement: children may open sockets of AF_UNIX, for a
+ * token daemon. */
+void dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow);
 
 /* From spawning to the reply of Load, of the last call that got so far, in µs. */
 gint64 dps_plugin_runner_get_start_time (DpsPluginRunner *self);

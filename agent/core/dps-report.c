@@ -22,14 +22,23 @@ static const struct
   Kind kind;
   const char *type; /* of a variant */
 } table[] = {
-  { "version", STRING, NULL },          { "state", STRING, NULL },
-  { "reason", VARIANT, "(sss)" },       { "since", TIME, NULL },
-  { "next-attempt", TIME, NULL },       { "endpoint", STRING, NULL },
-  { "assigned-hub", STRING, NULL },     { "device-id", STRING, NULL },
-  { "registration-id", STRING, NULL },  { "attestation", STRING, NULL },
-  { "credential-kind", STRING, NULL },  { "verified", BOOLEAN, NULL },
-  { "protection-level", STRING, NULL }, { "certificate-not-after", TIME, NULL },
-  { "clock-offset", OFFSET, NULL },     { "plugins", VARIANT, "a(sss)" },
+  { "version", STRING, NULL },
+  { "state", STRING, NULL },
+  { "reason", VARIANT, "(sss)" },
+  { "since", TIME, NULL },
+  { "next-attempt", TIME, NULL },
+  { "endpoint", STRING, NULL },
+  { "assigned-hub", STRING, NULL },
+  { "device-id", STRING, NULL },
+  { "registration-id", STRING, NULL },
+  { "attestation", STRING, NULL },
+  { "credential-kind", STRING, NULL },
+  { "verified", BOOLEAN, NULL },
+  { "protection-level", STRING, NULL },
+  { "certificate-not-after", TIME, NULL },
+  { "clock-offset", OFFSET, NULL },
+  { "plugins", VARIANT, "a(sss)" },
+  { "plugin-confinement", VARIANT, "a{sas}" },
   { "network-path", VARIANT, "a{sv}" },
 };
 #define N_PROPERTIES G_N_ELEMENTS (table)

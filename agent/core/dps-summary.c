@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-summary.h"
+#include "core/dps-plugin-confinement.h"
 #include "core/dps-plugin-list.h"
 
 #include <string.h>
@@ -41,16 +42,23 @@ dps_summary_show_config (DpsReport *report, DpsSettings *settings, DpsKeeper *ke
   dps_report_set_string (report, "registration-id", id);
 }
 
+/* confinement: of the configured plugin, as it said itself; NULL = it did not run. */
 static void
 show_plugins (DpsReport *report,
               DpsSettings *settings,
               const char *availability,
-              const char *reason)
+              const char *reason,
+              const DpsPluginConfinement *confinement)
 {
   g_auto (GStrv) names = dps_plugin_list (dps_settings_get_plugin_dir (settings));
   DpsConfig *config = dps_settings_get_config (settings);
   const char *chosen =
       config ? dps_config_get_string (config, DPS_CONFIG_ATTESTATION) : NULL;
+  const char *x509_key =
+      config ? dps_config_get_string (config, DPS_CONFIG_X509_KEY) : NULL;
+  DpsPluginConfinement others = dps_plugin_confinement_expect (FALSE);
+  DpsPluginConfinement expected = dps_plugin_confinement_expect (
+      dps_plugin_confinement_grants_unix (chosen, x509_key));
 
   g_object_set (report,
                 "plugins",
@@ -59,6 +67,11 @@ show_plugins (DpsReport *report,
                                           chosen,
                                           availability,
                                           reason),
+                "plugin-confinement",
+                dps_plugin_confinement_describe ((const char *const *) names,
+                                                 chosen,
+                                                 confinement ? confinement : &expected,
+                                                 &others),
                 NULL);
 }
 
@@ -71,21 +84,23 @@ dps_summary_show_plugins (DpsReport *report,
   g_autofree char *text = failure ? dps_failure_describe (failure) : NULL;
 
   if (failure == NULL)
-    show_plugins (report, settings, "unknown", "it is asked when it is needed");
+    show_plugins (report, settings, "unknown", "it is asked when it is needed", NULL);
   else if (failure->kind == DPS_FAILURE_PLUGIN_LATER)
-    show_plugins (report, settings, "later", text);
+    show_plugins (report, settings, "later", text, NULL);
   else if (strcmp (phase, "attestation") == 0)
-    show_plugins (report, settings, "never", text);
+    show_plugins (report, settings, "never", text, NULL);
 }
 
 void
 dps_summary_show_plugin_usable (DpsReport *report,
                                 DpsSettings *settings,
-                                gboolean landlock)
+                                const DpsPluginConfinement *confinement)
 {
   show_plugins (report,
                 settings,
                 "usable",
-                landlock ? ""
-                         : "its files are not confined: this kernel has no Landlock");
+                confinement->landlock > 0
+                    ? ""
+                    : "its files are not confined: this kernel has no Landlock",
+                confinement);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dps-keeper.h"
+#include "core/dps-plugin-runner.h"
 #include "core/dps-report.h"
 #include "core/dps-settings.h"
 
@@ -17,7 +18,7 @@ void dps_summary_show_config (DpsReport *report,
 void dps_summary_show_plugins (DpsReport *report,
                                DpsSettings *settings,
                                const DpsFailure *failure);
-/* After the plugin has served an attempt; landlock: the kernel confined its files. */
+/* After the plugin has served an attempt, confined as it says. */
 void dps_summary_show_plugin_usable (DpsReport *report,
                                      DpsSettings *settings,
-                                     gboolean landlock);
+                                     const DpsPluginConfinement *confinement);

@@ -19,7 +19,7 @@ struct _DpsAttestor
   DpsHostContext *context;
   char *plugin_dir;
   char *name;
-  gboolean landlock;
+  DpsAttestorConfinement confinement;
   gboolean loaded;
   gboolean configured;
   DpsPluginInfo info;
@@ -130,7 +130,8 @@ handle_load (DpsAttestor1 *skeleton,
   self->loaded = TRUE;
   g_variant_dict_init (&facts, NULL);
   g_variant_dict_insert (&facts, "seccomp", "b", TRUE);
-  g_variant_dict_insert (&facts, "landlock", "b", self->landlock);
+  g_variant_dict_insert (&facts, "landlock", "u", self->confinement.landlock);
+  g_variant_dict_insert (&facts, "unix-sockets", "b", self->confinement.unix_sockets);
   dps_attestor1_complete_load (skeleton,
                                invocation,
                                self->info.abi,
@@ -506,13 +507,15 @@ dps_attestor_init (DpsAttestor *self)
 }
 
 DpsAttestor *
-dps_attestor_new (const char *plugin_dir, const char *name, gboolean landlock)
+dps_attestor_new (const char *plugin_dir,
+                  const char *name,
+                  const DpsAttestorConfinement *confinement)
 {
   DpsAttestor *self = g_object_new (DPS_TYPE_ATTESTOR, NULL);
 
   self->plugin_dir = g_strdup (plugin_dir);
   self->name = g_strdup (name);
-  self->landlock = landlock;
+  self->confinement = *confinement;
   return self;
 }
 

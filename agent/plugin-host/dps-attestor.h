@@ -11,11 +11,18 @@ G_DECLARE_FINAL_TYPE (DpsAttestor, dps_attestor, DPS, ATTESTOR, GObject)
 
 #define DPS_ATTESTOR_PATH "/org/dpsagent/Attestor1"
 
-/* For the plugin called name in plugin_dir; nothing is loaded yet. landlock: whether
- * Landlock is in force, as Load reports it. */
+/* What is in force for this process beside the system call filter, as Load reports it. */
+typedef struct
+{
+  guint landlock; /* ABI; 0 = none */
+  gboolean unix_sockets;
+} DpsAttestorConfinement;
+
+/* For the plugin called name in plugin_dir; nothing is loaded yet. confinement is
+ * copied. */
 DpsAttestor *dps_attestor_new (const char *plugin_dir,
                                const char *name,
-                               gboolean landlock);
+                               const DpsAttestorConfinement *confinement);
 
 gboolean dps_attestor_export (DpsAttestor *self,
                               GDBusConnection *connection,

@@ -65,16 +65,16 @@ struct ruleset_attr
 /* How many file rights each Landlock ABI knows: truncation came with 3, device ioctls
  * with 5. */
 static guint64
-known_rights (long abi)
+known_rights (guint abi)
 {
   static const guint bits[] = { 0, 13, 14, 15, 15, 16 };
-  guint n = bits[MIN ((gsize) abi, G_N_ELEMENTS (bits) - 1)];
+  guint n = bits[MIN (abi, G_N_ELEMENTS (bits) - 1)];
 
   return (G_GUINT64_CONSTANT (1) << n) - 1;
 }
 
 static int
-new_ruleset (long abi, gboolean allow_unix)
+new_ruleset (guint abi, gboolean allow_unix)
 {
   struct ruleset_attr attr = { .handled_access_fs = known_rights (abi) };
   gsize size = abi >= 6 ? sizeof attr : sizeof attr.handled_access_fs;
@@ -102,19 +102,13 @@ allow_reading (int ruleset, const char *path, guint64 rights, GError **error)
 }
 
 gboolean
-dps_confine_files (const char *plugin_dir,
-                   gboolean allow_unix,
-                   gboolean *active,
-                   GError **error)
+dps_confine_files (const char *plugin_dir, gboolean allow_unix, guint abi, GError **error)
 {
   static const char *const dirs[] = { "/usr",   "/lib",    "/lib32",
                                       "/lib64", "/libx32", "/etc/ssl" };
-  long abi =
-      syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
   dps_autofd ruleset = -1;
 
-  *active = FALSE;
-  if (abi < 1)
+  if (abi == 0)
     return TRUE;
   ruleset = new_ruleset (abi, allow_unix);
   if (ruleset < 0)
@@ -128,6 +122,5 @@ dps_confine_files (const char *plugin_dir,
     return FALSE;
   if (syscall (SYS_landlock_restrict_self, ruleset, 0) < 0)
     return dps_set_errno (error, errno, "entering the Landlock ruleset");
-  *active = TRUE;
   return TRUE;
 }

@@ -15,11 +15,11 @@ gboolean dps_confine_descriptors (int keep, GError **error);
 gboolean dps_confine_process (guint64 data_limit, GError **error);
 
 /* Landlock: files below /usr, /lib*, /etc/ssl and plugin_dir may be read, nothing else
- * may be opened. *active says whether this kernel has it; one that has not is no error.
- */
+ * may be opened; no signals to other processes, no abstract sockets (unless
+ * allow_unix), as far as abi (dps_landlock_abi()) goes. 0 = there is none: no error. */
 gboolean dps_confine_files (const char *plugin_dir,
                             gboolean allow_unix,
-                            gboolean *active,
+                            guint abi,
                             GError **error);
 
 /* The system call filter. What design §6 names answers EPERM, what is not listed answers

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "common/dps-landlock.h"
 #include "plugin-host/dps-attestor.h"
 #include "plugin-host/dps-confine.h"
 
@@ -76,7 +77,7 @@ parse_options (int argc, char **argv, Options *options)
 }
 
 static gboolean
-confine (const Options *options, gboolean *landlock, GError **error)
+confine (const Options *options, guint landlock, GError **error)
 {
   return dps_confine_descriptors (options->fd, error) &&
          dps_confine_process (DPS_SANITIZED ? 0 : DATA_LIMIT, error) &&
@@ -115,7 +116,7 @@ on_terminate (int signal_number)
 }
 
 static int
-serve (const Options *options, gboolean landlock, GError **error)
+serve (const Options *options, const DpsAttestorConfinement *confinement, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GDBusConnection) connection = NULL;
@@ -126,7 +127,7 @@ serve (const Options *options, gboolean landlock, GError **error)
     return -1;
   g_dbus_connection_set_exit_on_close (connection, FALSE);
   g_signal_connect (connection, "closed", G_CALLBACK (on_closed), NULL);
-  attestor = dps_attestor_new (options->plugin_dir, options->name, landlock);
+  attestor = dps_attestor_new (options->plugin_dir, options->name, confinement);
   if (!dps_attestor_export (attestor, connection, error))
     return -1;
   g_dbus_connection_start_message_processing (connection);
@@ -138,7 +139,7 @@ int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  gboolean landlock;
+  DpsAttestorConfinement confinement;
   Options options;
 
   /* The agent may stop reading what is logged; that must not end a verb. */
@@ -151,7 +152,9 @@ main (int argc, char **argv)
     }
   /* Confinement comes before any main context: it closes every descriptor it does not
    * know, and a context has one. */
-  if (!confine (&options, &landlock, &error) || serve (&options, landlock, &error) < 0)
+  confinement = (DpsAttestorConfinement){ dps_landlock_abi (), options.allow_unix };
+  if (!confine (&options, confinement.landlock, &error) ||
+      serve (&options, &confinement, &error) < 0)
     {
       fprintf (stderr, "<4>plugin host: %s\n", error->message);
       _exit (1);

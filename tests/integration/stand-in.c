@@ -208,6 +208,10 @@ set_properties (StandIn *self)
                                g_variant_new_parsed (
                                    "[('symmetric-key', 'usable', ''), "
                                    "('tpm', 'unknown', 'not configured')]"));
+  dps_dbus_agent1_set_plugin_confinement (
+      agent,
+      g_variant_new_parsed ("{'symmetric-key': ['seccomp', 'landlock-4'], "
+                            "'tpm': ['seccomp', 'no-landlock', 'unix-sockets']}"));
   dps_dbus_agent1_set_network_path (
       agent,
       g_variant_new_parsed ("{'endpoint': <'contoso.azure-devices-provisioning.net'>, "

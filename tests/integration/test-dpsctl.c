@@ -191,6 +191,37 @@ is_plain (const char *text)
   "a\x1b]0;owned\x07\r\nState: fine\xc2\x9b"                                             \
   "2J\u202etxt"
 
+/* Words as they come; nothing is claimed where an older agent says nothing. */
+static void
+test_confinement (Fixture *f, gconstpointer data)
+{
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonArray *plugins;
+  JsonArray *words;
+
+  fixture_run (f, "plugins", NULL);
+  assert_exit (f, 0);
+  assert_contains (f->out, "symmetric-key    usable   seccomp,landlock-4   -\n");
+  assert_contains (f->out,
+                   "tpm              unknown  seccomp,no-landlock,unix-sockets "
+                   "not configured\n");
+  fixture_run (f, "plugins", "--json", NULL);
+  plugins = json_object_get_array_member (fixture_parse_json (f, parser), "plugins");
+  words = json_object_get_array_member (json_array_get_object_element (plugins, 1),
+                                        "confinement");
+  g_assert_cmpuint (json_array_get_length (words), ==, 3);
+  g_assert_cmpstr (json_array_get_string_element (words, 1), ==, "no-landlock");
+  dps_dbus_agent1_set_plugin_confinement (f->agent->agent,
+                                          g_variant_new ("a{sas}", NULL));
+  fixture_run (f, "plugins", NULL);
+  assert_contains (f->out, "symmetric-key    usable   -                    -\n");
+  fixture_run (f, "plugins", "--json", NULL);
+  plugins = json_object_get_array_member (fixture_parse_json (f, parser), "plugins");
+  words = json_object_get_array_member (json_array_get_object_element (plugins, 0),
+                                        "confinement");
+  g_assert_cmpuint (json_array_get_length (words), ==, 0);
+}
+
 static void
 test_escapes (Fixture *f, gconstpointer data)
 {
@@ -203,6 +234,10 @@ test_escapes (Fixture *f, gconstpointer data)
                                                      NASTY,
                                                      NASTY,
                                                      NASTY));
+  dps_dbus_agent1_set_plugin_confinement (f->agent->agent,
+                                          g_variant_new_parsed ("{%s: [%s]}",
+                                                                NASTY,
+                                                                NASTY));
   f->agent->error_name = "org.dpsagent.Error.Failed";
   f->agent->error_message = NASTY;
   for (gsize i = 0; i < G_N_ELEMENTS (verbs); i++)
@@ -495,6 +530,7 @@ add_tests (void)
   fixture_add ("/cli/json/every-verb", NULL, test_json);
   fixture_add ("/cli/json/status", NULL, test_status_json);
   fixture_add ("/cli/status/text-and-exit-code", NULL, test_status_text);
+  fixture_add ("/cli/plugins/confinement", NULL, test_confinement);
   fixture_add ("/cli/output/escapes-control-characters", NULL, test_escapes);
   fixture_add ("/cli/provision/options", NULL, test_provision_options);
   fixture_add ("/cli/import-key/file-arrives-sealed", NULL, test_import_file);
