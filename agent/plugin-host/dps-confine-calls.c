@@ -185,9 +185,18 @@ add_processes (Filter *filter)
   /* clone() has its flags second on one architecture. clone3() passes them in memory,
    * where no filter sees them: the C library falls back to clone(). */
   unsigned int flags = seccomp_arch_native () == SCMP_ARCH_S390X ? 1 : 0;
-  guint64 self = (guint64) getpid ();
+  static const guint64 spaces[] = { CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
+                                    CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
+                                    CLONE_NEWNET };
+  guint64 self = (guint64) getpid (), mask = CLONE_THREAD;
 
-  allow_if (filter, "clone", flags, CLONE_THREAD, CLONE_THREAD);
+  /* A thread, in the name spaces that are there. */
+  for (gsize i = 0; i < G_N_ELEMENTS (spaces); i++)
+    {
+      refuse_if (filter, "clone", flags, spaces[i], spaces[i]);
+      mask |= spaces[i];
+    }
+  allow_if (filter, "clone", flags, mask, CLONE_THREAD);
   refuse_if (filter, "clone", flags, CLONE_THREAD, 0);
   allow_only (filter, "kill", 0, self);
   allow_only (filter, "tgkill", 0, self);
@@ -220,6 +229,10 @@ dps_confine_calls (gboolean allow_unix, GError **error)
   add_names (&filter, SCMP_ACT_ERRNO (EPERM), refused);
   if (filter.failed == 0)
     filter.failed = seccomp_attr_set (filter.context, SCMP_FLTATR_CTL_TSYNC, 1);
+  /* A call by the rules of another architecture: the end of all threads, not of one. */
+  if (filter.failed == 0)
+    filter.failed =
+        seccomp_attr_set (filter.context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (filter.failed == 0)
     filter.failed = seccomp_load (filter.context);
   seccomp_release (filter.context);

@@ -36,9 +36,22 @@ limit (int resource, guint64 value, GError **error)
   return TRUE;
 }
 
+/* The kernel takes this process before any other of its user. One that may not say so
+ * keeps its limits. */
+static void
+volunteer (void)
+{
+  dps_autofd fd = open ("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+  if (fd >= 0)
+    dps_write_all (fd, "1000", 4, NULL);
+}
+
 gboolean
 dps_confine_process (guint64 data_limit, GError **error)
 {
+  /* While its files below /proc are its own: not dumpable, they are root's. */
+  volunteer ();
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 ||
       prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_DUMPABLE, 0) < 0)
     return dps_set_errno (error, errno, "giving up privileges");
@@ -58,6 +71,8 @@ struct ruleset_attr
   guint64 scoped;
 };
 
+#define NET_BIND_TCP (G_GUINT64_CONSTANT (1) << 0)
+#define NET_CONNECT_TCP (G_GUINT64_CONSTANT (1) << 1)
 #define SCOPE_ABSTRACT_UNIX_SOCKET (G_GUINT64_CONSTANT (1) << 0)
 #define SCOPE_SIGNAL (G_GUINT64_CONSTANT (1) << 1)
 #define READ_ONLY (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -77,8 +92,12 @@ static int
 new_ruleset (guint abi, gboolean allow_unix)
 {
   struct ruleset_attr attr = { .handled_access_fs = known_rights (abi) };
-  gsize size = abi >= 6 ? sizeof attr : sizeof attr.handled_access_fs;
+  gsize size = abi >= 6   ? sizeof attr
+               : abi >= 4 ? G_STRUCT_OFFSET (struct ruleset_attr, scoped)
+                          : sizeof attr.handled_access_fs;
 
+  if (abi >= 4)
+    attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
   if (abi >= 6)
     attr.scoped = SCOPE_SIGNAL | (allow_unix ? 0 : SCOPE_ABSTRACT_UNIX_SOCKET);
   return (int) syscall (SYS_landlock_create_ruleset, &attr, size, 0);

@@ -10,12 +10,13 @@
 /* Closes every descriptor but 0, 1, 2 and keep. */
 gboolean dps_confine_descriptors (int keep, GError **error);
 
-/* Dies with the parent, gains no privileges, can not be traced or dumped, and is bounded
- * in files, file sizes and data. data_limit in bytes, 0 = none. */
+/* Dies with the parent, gains no privileges, can not be traced or dumped, is bounded in
+ * files, file sizes and data, and is the first to go where memory runs out. data_limit in
+ * bytes, 0 = none. */
 gboolean dps_confine_process (guint64 data_limit, GError **error);
 
 /* Landlock: files below /usr, /lib*, /etc/ssl and plugin_dir may be read, nothing else
- * may be opened; no signals to other processes, no abstract sockets (unless
+ * may be opened; no TCP, no signals to other processes, no abstract sockets (unless
  * allow_unix), as far as abi (dps_landlock_abi()) goes. 0 = there is none: no error. */
 gboolean dps_confine_files (const char *plugin_dir,
                             gboolean allow_unix,

@@ -17,7 +17,8 @@
  * born with. Started by the agent only. It leaves by _exit(), so that nothing a plugin
  * registered runs at the end. */
 
-#define DATA_LIMIT (G_GUINT64_CONSTANT (256) * 1024 * 1024)
+/* Half of what the agent's unit may have. */
+#define DATA_LIMIT (G_GUINT64_CONSTANT (128) * 1024 * 1024)
 
 typedef struct
 {

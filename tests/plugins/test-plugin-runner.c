@@ -3,244 +3,18 @@
 
 #include "common/dps-error.h"
 #include "common/dps-io.h"
-#include "core/dps-plugin-runner.h"
+#include "plugin-fixture.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <grp.h>
-#include <linux/landlock.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 /* The promise: whatever a plugin does, the agent goes on, says by name what happened, and
  * neither a process nor a descriptor is left. Each call below checks all of that. */
-
-#define TICK 10 /* ms */
-/* What a main loop that never waits does at the least while a verb hangs. */
-#define MIN_TICKS 3
-
-typedef struct
-{
-  char *root;
-  char *plugins;
-  char *host;
-  char *state_file;
-} World;
-
-static World world;
-
-typedef struct
-{
-  GMainLoop *loop;
-  GAsyncResult *result;
-  guint ticks;
-} Wait;
-
-static gboolean
-on_tick (gpointer data)
-{
-  Wait *wait = data;
-
-  wait->ticks++;
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-on_result (GObject *source, GAsyncResult *result, gpointer data)
-{
-  Wait *wait = data;
-
-  wait->result = g_object_ref (result);
-  g_main_loop_quit (wait->loop);
-}
-
-static guint
-count_fds (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-  return n;
-}
-
-/* The bus library closes its descriptors in a thread of its own. */
-static void
-assert_fds (guint before)
-{
-  gint64 limit = g_get_monotonic_time () + 2 * G_USEC_PER_SEC;
-
-  while (count_fds () != before && g_get_monotonic_time () < limit)
-    {
-      g_main_context_iteration (NULL, FALSE);
-      g_usleep (1000);
-    }
-  g_assert_cmpuint (count_fds (), ==, before);
-}
-
-static void
-assert_no_child (void)
-{
-  g_assert_cmpint (waitpid (-1, NULL, WNOHANG), ==, -1);
-  g_assert_cmpint (errno, ==, ECHILD);
-}
-
-static void
-wait_start (Wait *wait)
-{
-  *wait = (Wait){ .loop = g_main_loop_new (NULL, FALSE) };
-}
-
-static void
-wait_end (Wait *wait)
-{
-  guint source = g_timeout_add (TICK, on_tick, wait);
-
-  g_main_loop_run (wait->loop);
-  g_source_remove (source);
-  g_main_loop_unref (wait->loop);
-  assert_no_child ();
-}
-
-typedef struct
-{
-  const char *plugin;
-  const char *behave; /* the setting; NULL = none */
-  const char *key;    /* the secret; NULL = none */
-  guint deadline;     /* ms; 0 = the real ones */
-  guint ticks;        /* set by describe () */
-} Case;
-
-static GHashTable *
-settings_of (const Case *c)
-{
-  GHashTable *settings = g_hash_table_new (g_str_hash, g_str_equal);
-
-  if (c->behave != NULL)
-    g_hash_table_insert (settings, (char *) "behave", (char *) c->behave);
-  g_hash_table_insert (settings, (char *) "state-file", world.state_file);
-  return settings;
-}
-
-static GHashTable *
-secrets_of (const Case *c)
-{
-  GHashTable *secrets = g_hash_table_new_full (g_str_hash,
-                                               g_str_equal,
-                                               NULL,
-                                               (GDestroyNotify) dps_secret_unref);
-
-  if (c->key != NULL)
-    g_hash_table_insert (secrets,
-                         (char *) "key",
-                         dps_secret_new (c->key, strlen (c->key)));
-  return secrets;
-}
-
-static DpsPluginRunner *
-runner_of (const Case *c)
-{
-  DpsPluginRunner *runner = dps_plugin_runner_new (world.host, world.plugins, c->plugin);
-
-  g_assert_cmpstr (dps_plugin_runner_get_name (runner), ==, c->plugin);
-  dps_plugin_runner_set_deadline (runner, c->deadline);
-  return runner;
-}
-
-static DpsPluginDescription *
-describe_with (DpsPluginRunner *runner,
-               Case *c,
-               GCancellable *cancellable,
-               GError **error)
-{
-  g_autoptr (GHashTable) settings = settings_of (c);
-  g_autoptr (GHashTable) secrets = secrets_of (c);
-  g_autoptr (GAsyncResult) result = NULL;
-  Wait wait;
-
-  wait_start (&wait);
-  dps_plugin_runner_describe_async (runner,
-                                    settings,
-                                    secrets,
-                                    cancellable,
-                                    on_result,
-                                    &wait);
-  wait_end (&wait);
-  result = wait.result;
-  c->ticks = wait.ticks;
-  return dps_plugin_runner_describe_finish (runner, result, error);
-}
-
-static DpsPluginDescription *
-describe (Case *c, GError **error)
-{
-  guint before = count_fds ();
-  DpsPluginRunner *runner = runner_of (c);
-  DpsPluginDescription *description = describe_with (runner, c, NULL, error);
-
-  g_object_unref (runner);
-  assert_fds (before);
-  return description;
-}
-
-/* One call that fails, and how. */
-typedef struct
-{
-  const char *name;
-  Case call;
-  DpsError code;
-  const char *text; /* the whole message, or its beginning when it ends with '*' */
-} Failure;
-
-static void
-assert_message (const char *message, const char *text)
-{
-  gsize length = strlen (text);
-
-  if (text[length - 1] == '*' && strncmp (message, text, length - 1) == 0)
-    return;
-  g_assert_cmpstr (message, ==, text);
-}
-
-static void
-test_failure (gconstpointer data)
-{
-  const Failure *failure = data;
-  g_autoptr (DpsPluginDescription) description = NULL;
-  g_autoptr (GError) error = NULL;
-  Case call = failure->call;
-
-  description = describe (&call, &error);
-  g_assert_null (description);
-  g_assert_error (error, DPS_ERROR, (gint) failure->code);
-  assert_message (error->message, failure->text);
-}
-
-#define HUNG 300 /* ms */
-
-static void
-test_hang (gconstpointer data)
-{
-  gint64 start = g_get_monotonic_time ();
-  gint64 took;
-  Failure failure = *(const Failure *) data;
-  g_autoptr (GError) error = NULL;
-
-  failure.call.deadline = HUNG;
-  g_assert_null (describe (&failure.call, &error));
-  took = (g_get_monotonic_time () - start) / 1000;
-  g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
-  assert_message (error->message, failure.text);
-  g_assert_cmpint (took, >=, HUNG);
-  g_assert_cmpint (took, <, 5 * HUNG);
-  /* The main loop went on all the while. */
-  g_assert_cmpuint (failure.call.ticks, >=, MIN_TICKS);
-}
 
 #define H "plugin hostile: "
 static const Failure failures[] = {
@@ -426,26 +200,6 @@ test_key (void)
   g_assert_cmpint (dps_plugin_runner_get_start_time (runner), >, 0);
 }
 
-static DpsPluginProbe *
-probe (Case *c)
-{
-  g_autoptr (DpsPluginRunner) runner = runner_of (c);
-  g_autoptr (GHashTable) settings = settings_of (c);
-  g_autoptr (GHashTable) secrets = secrets_of (c);
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-  DpsPluginProbe *found;
-  Wait wait;
-
-  wait_start (&wait);
-  dps_plugin_runner_probe_async (runner, settings, secrets, NULL, on_result, &wait);
-  wait_end (&wait);
-  result = wait.result;
-  found = dps_plugin_runner_probe_finish (runner, result, &error);
-  g_assert_no_error (error);
-  return found;
-}
-
 static void
 test_probe (void)
 {
@@ -471,90 +225,6 @@ test_probe (void)
       g_assert_cmpint (found->availability, ==, rows[i].availability);
       g_assert_cmpstr (found->reason, ==, rows[i].reason);
     }
-}
-
-static void
-assert_material (DpsPluginDescription *description, const char *name, const char *value)
-{
-  const char *found = g_hash_table_lookup (description->material, name);
-
-  if (g_strcmp0 (found, value) != 0)
-    g_error ("'%s' is %s, not %s", name, found, value);
-}
-
-static void
-test_calls_refused (void)
-{
-  static const char *const refused[] = { "socket",
-                                         "socket-unix",
-                                         "socketpair",
-                                         "connect",
-                                         "bind",
-                                         "accept",
-                                         "execve",
-                                         "fork",
-                                         "spawn",
-                                         "kill-parent",
-                                         "kill-group",
-                                         "ptrace",
-                                         "process_vm_readv",
-                                         "pidfd_getfd",
-                                         "io_uring_setup",
-                                         "setsid" };
-  Case call = { "hostile", "calls" };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (DpsPluginDescription) description = describe (&call, &error);
-
-  g_assert_no_error (error);
-  g_assert_cmpuint (g_hash_table_size (description->material),
-                    ==,
-                    G_N_ELEMENTS (refused));
-  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++)
-    assert_material (description, refused[i], "EPERM");
-}
-
-static void
-test_writing_refused (void)
-{
-  static const char *const refused[] = { "write", "create", "chmod", "unlink" };
-  Case call = { "hostile", "files" };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (DpsPluginDescription) description = describe (&call, &error);
-
-  g_assert_no_error (error);
-  for (gsize i = 0; i < G_N_ELEMENTS (refused); i++)
-    assert_material (description, refused[i], "EPERM");
-  assert_material (description, "usr", "allowed");
-  assert_material (description, "thread", "allowed");
-  assert_material (description, "own-signal", "allowed");
-  assert_material (description, "clone3", "ENOSYS");
-  assert_material (description, "dumpable", "ENOSYS");
-  assert_material (description, "set-owner", "ENOSYS");
-  assert_material (description, "inherited", "Bad file descriptor");
-}
-
-static void
-test_files_hidden (void)
-{
-  static const char *const hidden[] = { "state", "agent-state", "etc", "proc" };
-  Case call = { "hostile", NULL };
-  g_autoptr (DpsPluginProbe) found = probe (&call);
-  g_autoptr (DpsPluginDescription) description = NULL;
-  g_autoptr (GError) error = NULL;
-
-  /* Asked of the kernel, so that a host that forgets Landlock is not excused by it. */
-  if (syscall (SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
-    {
-      g_assert_cmpuint (found->confinement.landlock, ==, 0);
-      g_test_skip ("this kernel has no Landlock");
-      return;
-    }
-  g_assert_cmpuint (found->confinement.landlock, >, 0);
-  call.behave = "files";
-  description = describe (&call, &error);
-  g_assert_no_error (error);
-  for (gsize i = 0; i < G_N_ELEMENTS (hidden); i++)
-    assert_material (description, hidden[i], "EACCES");
 }
 
 static DpsSecret *
@@ -869,25 +539,6 @@ test_start_time (void)
 }
 
 static void
-install (const char *built, const char *name)
-{
-  g_autofree char *from = g_test_build_filename (G_TEST_BUILT, built, NULL);
-  g_autofree char *to = g_strdup_printf ("%s/%s.so", world.plugins, name);
-  g_autofree char *content = NULL;
-  gsize size;
-
-  g_assert_true (g_file_get_contents (from, &content, &size, NULL));
-  g_assert_true (g_file_set_contents (to, content, (gssize) size, NULL));
-  g_assert_cmpint (g_chmod (to, 0644), ==, 0);
-}
-
-static char *
-plugin_path (const char *name)
-{
-  return g_strdup_printf ("%s/%s.so", world.plugins, name);
-}
-
-static void
 install_untrusted (void)
 {
   g_autofree char *writable = plugin_path ("group-writable");
@@ -910,23 +561,11 @@ install_untrusted (void)
 }
 
 static void
-world_make (void)
+install_plugins (void)
 {
   static const char *const names[] = { "hostile",    "ctor-crash", "ctor-hang",
                                        "ctor-leave", "wrong-abi",  "wrong-size",
                                        "no-symbol" };
-  char root[] = "/run/dps-plugins-test.XXXXXX";
-
-  umask (0022);
-  g_assert_nonnull (mkdtemp (root));
-  g_assert_cmpint (g_chmod (root, 0755), ==, 0);
-  world.root = g_strdup (root);
-  world.plugins = g_build_filename (root, "plugins", NULL);
-  world.state_file = g_build_filename (root, "generation", NULL);
-  world.host =
-      g_test_build_filename (G_TEST_BUILT, "../agent/plugin-host/dps-plugin-host", NULL);
-  g_assert_cmpint (g_mkdir (world.plugins, 0755), ==, 0);
-  g_assert_true (g_file_set_contents (world.state_file, "state", -1, NULL));
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree char *built = g_strdup_printf ("plugins/%s.so", names[i]);
@@ -936,44 +575,6 @@ world_make (void)
   install ("../plugins/symmetric-key/symmetric-key.so", "symmetric-key");
   install ("../plugins/symmetric-key/symmetric-key.so", "renamed");
   install_untrusted ();
-}
-
-static void
-remove_below (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      g_remove (child);
-    }
-}
-
-static void
-world_unmake (void)
-{
-  remove_below (world.plugins);
-  g_rmdir (world.plugins);
-  remove_below (world.root);
-  g_rmdir (world.root);
-  g_free (world.root);
-  g_free (world.plugins);
-  g_free (world.host);
-  g_free (world.state_file);
-}
-
-static void
-add_table (const char *prefix, const Failure *table, gsize n, GTestDataFunc test)
-{
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autofree char *path = g_strdup_printf ("%s/%s", prefix, table[i].name);
-
-      g_test_add_data_func (path, &table[i], test);
-    }
 }
 
 int
@@ -986,6 +587,7 @@ main (int argc, char **argv)
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
   dps_secret_init ();
   world_make ();
+  install_plugins ();
   /* Listing the tests leaves from within the test library. */
   atexit (world_unmake);
   /* The first call starts the bus library's thread, which stays. */
@@ -1002,9 +604,6 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/answer", test_answer);
   g_test_add_func ("/plugin/sign", test_sign);
   g_test_add_func ("/plugin/tpm-descriptor", test_tpm);
-  g_test_add_func ("/plugin/confined/calls-refused", test_calls_refused);
-  g_test_add_func ("/plugin/confined/writing-refused", test_writing_refused);
-  g_test_add_func ("/plugin/confined/files-hidden", test_files_hidden);
   g_test_add_func ("/plugin/flood-of-output", test_flood);
   g_test_add_func ("/plugin/cancelled", test_cancel);
   g_test_add_func ("/plugin/host-that-is-none", test_host);

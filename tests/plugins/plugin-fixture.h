@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-plugin-runner.h"
+
+/* What the tests of the plugin runner share: a private world with a directory of plugins,
+ * one call of one plugin, and what each call has to leave behind: no process, no
+ * descriptor, a main loop that went on. */
+
+/* What a main loop that never waits does at the least while a verb hangs. */
+#define MIN_TICKS 3
+
+typedef struct
+{
+  char *root;
+  char *plugins;
+  char *host;
+  char *state_file;
+} World;
+
+extern World world;
+
+/* Below /run, as only root may write above a plugin. With no plugins in it. */
+void world_make (void);
+void world_unmake (void);
+
+/* Copies a built file, relative to the build's tests directory, to NAME.so. */
+void install (const char *built, const char *name);
+
+/* NAME.so in the world; the caller's. */
+char *plugin_path (const char *name);
+
+typedef struct
+{
+  GMainLoop *loop;
+  GAsyncResult *result;
+  guint ticks;
+} Wait;
+
+void wait_start (Wait *wait);
+
+/* Runs the main loop until on_result() was called; then no child is left. */
+void wait_end (Wait *wait);
+void on_result (GObject *source, GAsyncResult *result, gpointer data);
+
+guint count_fds (void);
+void assert_fds (guint before);
+void assert_no_child (void);
+
+typedef struct
+{
+  const char *plugin;
+  const char *behave;   /* the setting; NULL = none */
+  const char *key;      /* the secret; NULL = none */
+  guint deadline;       /* ms; 0 = the real ones */
+  const char *argument; /* the setting; NULL = none */
+  const char *host;     /* NULL = the world's */
+  gboolean allow_unix;
+  guint ticks; /* set by describe () */
+} Case;
+
+GHashTable *settings_of (const Case *c);
+GHashTable *secrets_of (const Case *c);
+DpsPluginRunner *runner_of (const Case *c);
+DpsPluginDescription *describe_with (DpsPluginRunner *runner,
+                                     Case *c,
+                                     GCancellable *cancellable,
+                                     GError **error);
+DpsPluginDescription *describe (Case *c, GError **error);
+
+/* Fails the test where the call fails. */
+DpsPluginProbe *probe (Case *c);
+
+/* One call that fails, and how. */
+typedef struct
+{
+  const char *name;
+  Case call;
+  DpsError code;
+  const char *text; /* the whole message, or its beginning when it ends with '*' */
+} Failure;
+
+void assert_message (const char *message, const char *text);
+
+#define HUNG 300 /* ms */
+
+/* Tests of a Failure; the other has a deadline of HUNG and passes it. */
+void test_failure (gconstpointer failure);
+void test_hang (gconstpointer failure);
+
+void add_table (const char *prefix, const Failure *table, gsize n, GTestDataFunc test);
