@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The tutorial of plugins/template/README.md, command by command, with nothing but what the
+# package dps-agent-dev installs: the template builds, is checked, and provisions a device.
+set -u
+. "$DPS_SOURCE_ROOT/tests/tap.sh"
+. "$DPS_SOURCE_ROOT/tests/world.sh"
+((EUID == 0)) || skip_all "needs root for root-owned directories"
+
+cleanup() {
+    [[ ! -s $work/my-plugin/emulator/pid ]] || kill "$(<"$work/my-plugin/emulator/pid")" 2>/dev/null
+    world_stop
+    rm -rf "$stage" "$work"
+}
+trap cleanup EXIT
+on_failure() {
+    cat "$work/log" "$work/my-plugin/emulator/log"
+    tail -n 20 "$world/log/agent"
+} 2>/dev/null
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+# Not below /tmp: the agent loads no plugin from where others may write.
+stage=$(mktemp -d /run/dps-stage.XXXXXX) work=$(mktemp -d)
+chmod 755 "$stage"
+
+# The development parts alone; the pkg-config file speaks of where they were put.
+stage_dev() {
+    local pc
+    meson install -C "$DPS_BUILD_ROOT" --no-rebuild --tags devel --destdir "$stage" || return 1
+    pc=$(echo "$stage"/usr/lib/*/pkgconfig/dps-agent.pc)
+    sed -i "s|^prefix=.*|prefix=$stage/usr|" "$pc"
+    (cd "$stage" && find . -type f | sort)
+}
+package_only() {
+    local flags
+    is "$(pkg-config --print-requires dps-agent)" glib-2.0 || return 1
+    for flags in $(pkg-config --cflags dps-agent); do
+        [[ $flags != *"$DPS_SOURCE_ROOT"* && $flags != *"$DPS_BUILD_ROOT"* ]] || { echo "$flags"; return 1; }
+    done
+    is "$(find "$stage/usr/include" -type f | wc -l)" 1
+}
+
+world_start "$DPS_BUILD_ROOT" || exit 1
+check "the development parts install" stage_dev
+PKG_CONFIG_PATH=$(dirname "$stage"/usr/lib/*/pkgconfig/dps-agent.pc)
+export PKG_CONFIG_PATH
+check "they are one header that asks for GLib alone" package_only
+
+# What a user has on PATH, in this world. The agent's user and group are root here.
+mkdir "$work/bin"
+printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
+printf '#!/bin/sh\necho "not here: apt $*"\n' >"$work/bin/apt"
+printf '#!/bin/sh\nexec "%s" --bus-address "%s" "$@"\n' "$build/agent/cli/dpsctl" "$bus_address" >"$work/bin/dpsctl"
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$build/tests/emulator/dps-emulator" >"$work/bin/dps-emulator"
+chmod 755 "$work"/bin/*
+plugins=$(pkg-config --variable=plugindir dps-agent)
+mkdir -p "$plugins"
+rmdir "$world/plugins" 2>/dev/null || rm -rf "$world/plugins"
+ln -s "$plugins" "$world/plugins"
+sed -i "s|--plugin-dir \"[^\"]*\"|--plugin-dir \"$plugins\"|" "$world/agent"
+
+# Every indented line is a command; only the places differ.
+{
+    echo 'set -eux'
+    sed -n 's/^    //p' "$DPS_SOURCE_ROOT/plugins/template/README.md"
+} | sed -e "s|/usr/share/dps-agent|$stage/usr/share/dps-agent|" -e "s|/etc/dps-agent|$world/etc|g" \
+    -e 's|-g dps-agent ||' >"$work/tutorial"
+
+tutorial() (cd "$work" && PATH=$work/bin:$PATH timeout 120 bash "$work/tutorial" >"$work/log" 2>&1)
+check "the tutorial runs to its end" tutorial
+provisioned() {
+    local seen
+    seen=$(ctl status --json) && has "$seen" '"provisioned"' && has "$seen" template-a1b2c3 &&
+        has "$(<"$work/log")" template-a1b2c3
+}
+check "the device has the name that the plugin gave it" provisioned
+links_glib_alone() {
+    is "$(objdump -p "$work/my-plugin/template.so" | awk '/NEEDED/ {print $2}' | sort | paste -sd' ')" \
+        "libc.so.6 libglib-2.0.so.0"
+}
+check "the plugin needs GLib and the C library alone" links_glib_alone
+
+# Settings and secrets reach it, and what it says reaches the operator.
+says() { # CHANGE TEXT
+    sed -i "$1" "$world/etc/agent.conf.d/site.conf"
+    ctl reload >/dev/null || return 1
+    has "$(exits 1 ctl provision --again --wait --timeout 20 2>&1)" "$2"
+}
+check "a bad setting is explained by the plugin" says 's/^serial=.*/serial=A-B/' "serial= has to be 1 to 32"
+check "a missing setting is explained by the plugin" says '/^serial=/d' "set serial= in [plugin template]"
+check "a missing secret is explained by the plugin" says '/^seed-file=/d' "set seed-file= in [plugin template]"
+secret_stays() {
+    local seed
+    seed=$(od -An -v -tx1 "$work/my-plugin/seed" | tr -d ' \n')
+    ! grep -qF -e "${seed:0:24}" -e "$(base64 -w 0 "$work/my-plugin/seed" | cut -c 1-24)" "$world/log/agent"
+}
+check "the seed is in no log" secret_stays
+finish
