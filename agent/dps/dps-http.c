@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "dps/dps-http.h"
+#include "dps/dps-http-headers.h"
 #include "dps/dps-http-pin.h"
 #include "dps/dps-http-roots.h"
 #include "common/dps-error.h"
@@ -12,7 +13,6 @@
 #include <sys/socket.h>
 
 #include <curl/curl.h>
-#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -270,72 +270,11 @@ dps_http_free (DpsHttp *self)
 
 /* ---- a request ---- */
 
-static gboolean
-check_request (const DpsHttpRequest *request, GError **error)
-{
-  const char *authorization =
-      request->authorization != NULL
-          ? (const char *) dps_secret_data (request->authorization)
-          : "";
-  gsize length =
-      request->authorization != NULL ? dps_secret_size (request->authorization) : 0;
-  gboolean sound = request->path[0] == '/';
-
-  if (!dps_name_check_host (request->host, error))
-    return FALSE;
-  for (const char *p = request->path; *p != '\0'; p++)
-    sound = sound && g_ascii_isgraph (*p) && *p != '#';
-  for (gsize i = 0; i < length; i++)
-    sound = sound && g_ascii_isprint (authorization[i]);
-  if (!sound)
-    g_set_error (error,
-                 DPS_ERROR,
-                 DPS_ERROR_INVALID_ARGUMENT,
-                 "a request to %s has characters that HTTP does not allow",
-                 request->host);
-  return sound;
-}
-
-/* The list's last entry, where there is an authorization: see wipe_headers(). */
-static struct curl_slist *
-make_headers (const DpsHttpRequest *request)
-{
-  static const char name[] = "Authorization: ";
-  struct curl_slist *headers = NULL;
-  g_autoptr (DpsSecret) line = NULL;
-  gsize size;
-
-  headers = curl_slist_append (headers, "Accept: application/json");
-  headers = curl_slist_append (headers, "Expect:");
-  if (request->body != NULL)
-    headers =
-        curl_slist_append (headers, "Content-Type: application/json; charset=utf-8");
-  if (request->authorization == NULL)
-    return headers;
-
-  size = dps_secret_size (request->authorization);
-  line = dps_secret_new_empty (strlen (name) + size + 1);
-  memcpy (dps_secret_edit (line), name, strlen (name));
-  memcpy (dps_secret_edit (line) + strlen (name),
-          dps_secret_data (request->authorization),
-          size);
-  return curl_slist_append (headers, (const char *) dps_secret_data (line));
-}
-
-/* libcurl keeps its own copies; this is the one within reach. */
-static void
-wipe_headers (struct curl_slist *headers)
-{
-  for (struct curl_slist *h = headers; h != NULL; h = h->next)
-    OPENSSL_cleanse (h->data, strlen (h->data));
-  curl_slist_free_all (headers);
-}
-
 static CURLcode
 perform (DpsHttp *self, const DpsHttpRequest *request)
 {
   g_autofree char *url = g_strdup_printf ("https://%s%s", request->host, request->path);
-  struct curl_slist *headers = make_headers (request);
+  struct curl_slist *headers = dps_http_headers_make (request);
   CURLcode result;
 
   SET (URL, url);
@@ -358,7 +297,7 @@ perform (DpsHttp *self, const DpsHttpRequest *request)
   result = curl_easy_perform (self->curl);
   SET (HTTPHEADER, NULL);
   SET (POSTFIELDS, NULL);
-  wipe_headers (headers);
+  dps_http_headers_wipe (headers);
   return result;
 }
 
@@ -550,7 +489,7 @@ dps_http_perform (DpsHttp *self,
                                   self->message,
                                   error);
     }
-  else if (!check_request (request, error))
+  else if (!dps_http_headers_check (request, error))
     self->response->failure = DPS_HTTP_FAILURE_LOCAL;
   else
     {
