@@ -202,6 +202,7 @@ prove (DpsAttempt *self, const DpsRegistration *registration)
   self->identity = make_identity (self, registration);
   dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
   dps_hub_check_async (self->config,
+                       dps_settings_get_sessions (self->settings),
                        self->identity,
                        TRUE,
                        self->clock_offset,
@@ -421,7 +422,8 @@ open_client (DpsAttempt *self, GError **error)
 {
   if (self->client != NULL)
     return TRUE;
-  self->http = dps_http_setup (self->config, error);
+  self->http =
+      dps_http_setup (self->config, dps_settings_get_sessions (self->settings), error);
   if (self->http == NULL)
     return FALSE;
   self->client =

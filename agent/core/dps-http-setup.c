@@ -4,11 +4,12 @@
 #include "core/dps-http-setup.h"
 
 DpsHttp *
-dps_http_setup (DpsConfig *config, GError **error)
+dps_http_setup (DpsConfig *config, DpsHttpSessions *sessions, GError **error)
 {
   g_autoptr (GBytes) ca_pem = NULL;
   DpsHttpOptions options = {
     .user_agent = "dps-agent/" PACKAGE_VERSION,
+    .sessions = sessions,
     .pins = dps_config_get_strv (config, DPS_CONFIG_ADDRESS),
   };
 

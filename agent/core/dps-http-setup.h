@@ -4,6 +4,6 @@
 #include "core/dps-config.h"
 #include "dps/dps-http.h"
 
-/* A connection-to-be as the [network] group wants it; the caller's. Reads certificates,
- * so it is for a worker. */
-DpsHttp *dps_http_setup (DpsConfig *config, GError **error);
+/* A connection-to-be as the [network] group wants it, which resumes from sessions; the
+ * caller's. Reads certificates, so it is for a worker. */
+DpsHttp *dps_http_setup (DpsConfig *config, DpsHttpSessions *sessions, GError **error);

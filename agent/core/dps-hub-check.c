@@ -14,6 +14,7 @@
 typedef struct
 {
   DpsConfig *config;
+  DpsHttpSessions *sessions;
   DpsIdentity *identity;
   gint64 clock_offset;
   DpsProofHistory history;
@@ -25,6 +26,7 @@ static void
 check_free (Check *check)
 {
   g_object_unref (check->config);
+  dps_http_sessions_unref (check->sessions);
   dps_identity_unref (check->identity);
   g_clear_pointer (&check->http, dps_http_free);
   g_free (check->detail);
@@ -79,7 +81,7 @@ ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
 
   g_clear_pointer (&check->detail, g_free);
   if (check->http == NULL)
-    check->http = dps_http_setup (check->config, &error);
+    check->http = dps_http_setup (check->config, check->sessions, &error);
   if (check->http != NULL)
     token = authorization (check, &error);
   if (token != NULL)
@@ -160,6 +162,7 @@ ask (GTask *task)
 
 void
 dps_hub_check_async (DpsConfig *config,
+                     DpsHttpSessions *sessions,
                      DpsIdentity *identity,
                      gboolean fresh,
                      gint64 clock_offset,
@@ -171,6 +174,7 @@ dps_hub_check_async (DpsConfig *config,
   Check *check = g_new0 (Check, 1);
 
   check->config = g_object_ref (config);
+  check->sessions = dps_http_sessions_ref (sessions);
   check->identity = dps_identity_ref (identity);
   check->history.fresh = fresh;
   check->clock_offset = clock_offset;

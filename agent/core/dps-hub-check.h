@@ -4,14 +4,16 @@
 #include "core/dps-config.h"
 #include "core/dps-hub-proof.h"
 #include "core/dps-vault.h"
+#include "dps/dps-http-sessions.h"
 
 #include <gio/gio.h>
 
 /* Shows an identity to its hub (dps-protocol §6.5) until dps_hub_proof_judge() has a
- * verdict, on a connection of its own. fresh: it was assigned just now. clock_offset is
- * added to our clock to date the tokens, in µs. Main thread; requests block in a worker.
- */
+ * verdict, on a connection of its own, resumed from sessions where it can be. fresh: it
+ * was assigned just now. clock_offset is added to our clock to date the tokens, in µs.
+ * Main thread; requests block in a worker. */
 void dps_hub_check_async (DpsConfig *config,
+                          DpsHttpSessions *sessions,
                           DpsIdentity *identity,
                           gboolean fresh,
                           gint64 clock_offset,

@@ -226,6 +226,7 @@ settle (DpsProvisioner *self)
   if (self->reset != NULL)
     {
       end_waits (self);
+      dps_http_sessions_clear (dps_settings_get_sessions (self->settings));
       self->resetting = TRUE;
       dps_keeper_reset_async (self->keeper,
                               on_reset_done,

@@ -150,6 +150,7 @@ on_due (gpointer data)
   self->check = g_cancellable_new ();
   g_atomic_ref_count_inc (&self->refs);
   dps_hub_check_async (config,
+                       dps_settings_get_sessions (self->settings),
                        identity,
                        FALSE,
                        dps_report_get_clock_offset (self->report),

@@ -5,6 +5,8 @@
 #include "common/dps-error.h"
 #include "common/dps-log.h"
 
+#include <string.h>
+
 struct _DpsSettings
 {
   GObject parent;
@@ -12,6 +14,7 @@ struct _DpsSettings
   char *plugin_host, *plugin_dir;
   DpsConfig *config;
   GError *error;
+  DpsHttpSessions *sessions;
 };
 
 G_DEFINE_FINAL_TYPE (DpsSettings, dps_settings, G_TYPE_OBJECT)
@@ -29,6 +32,7 @@ dps_settings_finalize (GObject *object)
   g_free (self->plugin_dir);
   g_clear_object (&self->config);
   g_clear_error (&self->error);
+  dps_http_sessions_unref (self->sessions);
   G_OBJECT_CLASS (dps_settings_parent_class)->finalize (object);
 }
 
@@ -41,6 +45,7 @@ dps_settings_class_init (DpsSettingsClass *klass)
 static void
 dps_settings_init (DpsSettings *self)
 {
+  self->sessions = dps_http_sessions_new ();
 }
 
 DpsSettings *
@@ -88,6 +93,15 @@ refuse (const GError *why, GError **error)
                why->message);
 }
 
+static gboolean
+same_registration (DpsConfig *a, DpsConfig *b)
+{
+  g_autofree char *digest_a = dps_config_dup_identity_digest (a);
+  g_autofree char *digest_b = dps_config_dup_identity_digest (b);
+
+  return strcmp (digest_a, digest_b) == 0;
+}
+
 gboolean
 dps_settings_reload (DpsSettings *self, GError **error)
 {
@@ -105,6 +119,8 @@ dps_settings_reload (DpsSettings *self, GError **error)
       return FALSE;
     }
   log_warnings (config);
+  if (self->config != NULL && !same_registration (self->config, config))
+    dps_http_sessions_clear (self->sessions);
   g_set_object (&self->config, config);
   return TRUE;
 }
@@ -113,6 +129,12 @@ DpsConfig *
 dps_settings_get_config (DpsSettings *self)
 {
   return self->config;
+}
+
+DpsHttpSessions *
+dps_settings_get_sessions (DpsSettings *self)
+{
+  return self->sessions;
 }
 
 const GError *

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dps-config.h"
+#include "dps/dps-http-sessions.h"
 #include "net/dps-failure.h"
 
 /* DpsSettings: which configuration is in force, and where the agent finds its parts. A
@@ -21,6 +22,10 @@ gboolean dps_settings_reload (DpsSettings *self, GError **error);
 
 /* NULL while none is in force; borrowed until the next reload. */
 DpsConfig *dps_settings_get_config (DpsSettings *self);
+
+/* TLS sessions of this process, for connections that the configuration in force asks for:
+ * another endpoint, scope, registration or attestation begins without. Borrowed. */
+DpsHttpSessions *dps_settings_get_sessions (DpsSettings *self);
 
 /* Why the last reload was refused, NULL where it was not; borrowed. */
 const GError *dps_settings_get_error (DpsSettings *self);

@@ -4,6 +4,9 @@
 #include "dps/dps-http-roots.h"
 #include "common/dps-error.h"
 
+#include <inttypes.h>
+#include <sys/stat.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -57,20 +60,26 @@ add_pem (X509_STORE *roots, GBytes *pem, GError **error)
   return whole;
 }
 
+static const char *
+system_roots (const char *system_ca_file)
+{
+  if (system_ca_file != NULL)
+    return system_ca_file;
+  return g_file_test (DPS_SYSTEM_CA_DIR, G_FILE_TEST_IS_DIR) ? DPS_SYSTEM_CA_DIR
+                                                             : DPS_SYSTEM_CA_FILE;
+}
+
 X509_STORE *
 dps_http_roots_load (const char *system_ca_file, GBytes *ca_pem, GError **error)
 {
   g_autoptr (X509_STORE) roots = X509_STORE_new ();
-  const char *system = system_ca_file;
+  const char *system = system_roots (system_ca_file);
 
   if (roots == NULL)
     {
       g_set_error (error, DPS_ERROR, DPS_ERROR_FAILED, "OpenSSL has no memory");
       return NULL;
     }
-  if (system == NULL)
-    system = g_file_test (DPS_SYSTEM_CA_DIR, G_FILE_TEST_IS_DIR) ? DPS_SYSTEM_CA_DIR
-                                                                 : DPS_SYSTEM_CA_FILE;
   /* A host without system roots still reaches a service of a private authority. */
   if ((g_file_test (system, G_FILE_TEST_EXISTS) || ca_pem == NULL) &&
       !load (roots, system, error))
@@ -78,4 +87,24 @@ dps_http_roots_load (const char *system_ca_file, GBytes *ca_pem, GError **error)
   if (ca_pem != NULL && !add_pem (roots, ca_pem, error))
     return NULL;
   return g_steal_pointer (&roots);
+}
+
+char *
+dps_http_roots_describe (const char *system_ca_file, GBytes *ca_pem)
+{
+  const char *system = system_roots (system_ca_file);
+  g_autofree char *digest = NULL;
+  struct stat facts = { 0 };
+
+  if (ca_pem != NULL)
+    digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, ca_pem);
+  if (stat (system, &facts) != 0)
+    facts = (struct stat){ 0 };
+  return g_strdup_printf ("%s %ju %ju %jd.%09ld %s",
+                          system,
+                          (uintmax_t) facts.st_dev,
+                          (uintmax_t) facts.st_ino,
+                          (intmax_t) facts.st_mtim.tv_sec,
+                          facts.st_mtim.tv_nsec,
+                          digest != NULL ? digest : "none");
 }

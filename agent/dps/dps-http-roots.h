@@ -12,3 +12,8 @@
 X509_STORE *dps_http_roots_load (const char *system_ca_file,
                                  GBytes *ca_pem,
                                  GError **error);
+
+/* A text that is another where dps_http_roots_load() would load other roots; the
+ * caller's. A file below the system's directory that is rewritten in place goes
+ * unnoticed. */
+char *dps_http_roots_describe (const char *system_ca_file, GBytes *ca_pem);

@@ -26,6 +26,8 @@ struct _DpsHttp
 {
   CURL *curl;
   X509_STORE *roots;
+  DpsHttpSessions *sessions;
+  DpsHttpShare *share;
   struct curl_slist *connect_to;
   DpsHttpAddressCheck check_address;
   gpointer check_data;
@@ -222,7 +224,27 @@ set_options (DpsHttp *self, const DpsHttpOptions *options)
          SET (TIMEOUT_MS, (long) (request_ms != 0 ? request_ms : REQUEST_TIMEOUT_MS)) ==
              CURLE_OK &&
          SET (USERAGENT, options->user_agent) == CURLE_OK &&
-         SET (CONNECT_TO, self->connect_to) == CURLE_OK;
+         SET (CONNECT_TO, self->connect_to) == CURLE_OK &&
+         (self->share == NULL ||
+          SET (SHARE, dps_http_share_get_handle (self->share)) == CURLE_OK);
+}
+
+/* Described before they are loaded: roots that change in between are then not taken for
+ * those that the sessions were gained under. */
+static gboolean
+load_roots (DpsHttp *self, const DpsHttpOptions *options, GError **error)
+{
+  g_autofree char *trust =
+      dps_http_roots_describe (options->system_ca_file, options->ca_pem);
+
+  self->roots = dps_http_roots_load (options->system_ca_file, options->ca_pem, error);
+  if (self->roots == NULL)
+    return FALSE;
+  if (options->sessions == NULL)
+    return TRUE;
+  self->sessions = dps_http_sessions_ref (options->sessions);
+  self->share = dps_http_sessions_get (self->sessions, trust, g_get_monotonic_time ());
+  return TRUE;
 }
 
 DpsHttp *
@@ -239,8 +261,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
   self = g_new0 (DpsHttp, 1);
   self->check_address = options->check_address;
   self->check_data = options->check_data;
-  self->roots = dps_http_roots_load (options->system_ca_file, options->ca_pem, error);
-  if (self->roots == NULL)
+  if (!load_roots (self, options, error))
     return NULL;
   for (gsize i = 0; options->pins != NULL && options->pins[i] != NULL; i++)
     if (!add_pin (self, options->pins[i], error))
@@ -263,6 +284,8 @@ dps_http_free (DpsHttp *self)
     return;
   if (self->curl != NULL)
     curl_easy_cleanup (self->curl);
+  g_clear_pointer (&self->share, dps_http_share_unref);
+  g_clear_pointer (&self->sessions, dps_http_sessions_unref);
   curl_slist_free_all (self->connect_to);
   X509_STORE_free (self->roots);
   g_free (self);
@@ -451,6 +474,15 @@ classify (DpsHttp *self, CURLcode result)
     }
 }
 
+/* What has just failed may have failed by them. */
+static void
+forget_sessions (DpsHttp *self, DpsHttpFailure failure)
+{
+  if (self->sessions != NULL && failure != DPS_HTTP_FAILURE_NONE &&
+      failure != DPS_HTTP_FAILURE_CANCELLED)
+    dps_http_sessions_clear (self->sessions);
+}
+
 static void
 begin (DpsHttp *self, const DpsHttpRequest *request, GCancellable *cancellable)
 {
@@ -501,6 +533,7 @@ dps_http_perform (DpsHttp *self,
       self->response->failure = classify (self, result);
       tidy_verify_result (self->response);
       answered = self->response->failure == DPS_HTTP_FAILURE_NONE;
+      forget_sessions (self, self->response->failure);
       if (!answered)
         dps_http_failure_set_error (self->response->failure,
                                     request->host,

@@ -3,15 +3,16 @@
 
 #include "common/dps-secret.h"
 #include "dps/dps-http-failure.h"
+#include "dps/dps-http-sessions.h"
 
 #include <gio/gio.h>
 #include <sys/socket.h>
 
 /* The HTTP seam: one DpsHttp is one libcurl handle, so one kept connection, for one
  * attempt. Blocking; for one thread at a time, a worker and not the main loop. HTTPS on
- * port 443 with HTTP/1.1 and TLS 1.2 or later; names and chains are always checked, SNI
- * always sent. No redirects, no environment (proxies, .netrc, TLS key log), no cookies,
- * no decompression. */
+ * port 443 with HTTP/1.1 and TLS 1.2 or later; names and chains are always checked (a
+ * resumed session's chain when the session was made), SNI always sent. No redirects, no
+ * environment (proxies, .netrc, TLS key log), no cookies, no decompression. */
 
 #define DPS_HTTP_BODY_MAX (64u * 1024u)
 #define DPS_HTTP_HEADERS_MAX (16u * 1024u)
@@ -31,6 +32,7 @@ typedef struct
   const char *system_ca_file; /* DPS_SYSTEM_CA_FILE */
   GBytes *ca_pem;             /* PEM, private roots beside the system's */
   const char *const *pins;    /* HOST=ADDRESS[:PORT], IPv6 with port in brackets */
+  DpsHttpSessions *sessions;  /* to resume from and to add to; referenced */
   DpsHttpAddressCheck check_address;
   gpointer check_data;
   guint connect_timeout_ms; /* 15 s */
