@@ -199,9 +199,9 @@ fail_empty (DpsStore *self, const DpsSurvey *found, GError **error)
     g_set_error (error,
                  DPS_ERROR,
                  DPS_ERROR_FAILED,
-                 "no stored identity can be read; %u file(s) are in '%s/%s'%s%s; "
-                 "provision "
-                 "again, or clear them with 'dpsctl reset --yes'",
+                 "no stored identity can be read; %u file(s) in '%s' or its %s/ are "
+                 "unreadable%s%s; provision again, or clear them with 'dpsctl reset "
+                 "--yes'",
                  found->n_bad,
                  self->path,
                  DPS_QUARANTINE_NAME,

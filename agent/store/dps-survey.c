@@ -21,8 +21,8 @@ reject (GError **error, const char *why)
   return FALSE;
 }
 
-/* A file that the disk will not give back is bad; want of memory or descriptors is not
- * the file's fault. */
+/* A file that the disk does not give back now may come back later; want of memory or
+ * descriptors is not the file's fault at all. */
 static gboolean
 fail_reading (GError **error, int errno_value)
 {
@@ -33,7 +33,12 @@ fail_reading (GError **error, int errno_value)
     case EIO:
     case EBADMSG:
     case EUCLEAN:
-      return reject (error, "cannot be read from the disk");
+      g_set_error (error,
+                   G_IO_ERROR,
+                   G_IO_ERROR_INVALID_DATA,
+                   "does not come back from the disk (%s)",
+                   g_strerror (errno_value));
+      return FALSE;
     default:
       return dps_set_errno (error, errno_value, "reading");
     }
@@ -129,6 +134,12 @@ dps_survey_read_one (int dir_fd,
   return g_steal_pointer (&payload);
 }
 
+static gboolean
+is_unreadable_now (const GError *error)
+{
+  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+}
+
 static void
 set_aside (DpsSurvey *self, int dir_fd, guint64 number, const GError *why)
 {
@@ -139,6 +150,14 @@ set_aside (DpsSurvey *self, int dir_fd, guint64 number, const GError *why)
   self->reason = g_strdup_printf ("'%s' %s", name, why->message);
   self->highest_bad = MAX (self->highest_bad, number);
   self->n_bad++;
+  if (is_unreadable_now (why))
+    {
+      self->held |= DPS_PROTECTION_BIT_UNKNOWN;
+      dps_warning ((TOPIC ("store"), OBJECT (name)),
+                   "ignored: %s; check the disk, it is read again at the next start",
+                   why->message);
+      return;
+    }
   if (dps_quarantine_move (dir_fd, name, &error))
     {
       dps_warning ((TOPIC ("store"), OBJECT (name)),
@@ -171,7 +190,8 @@ visit (DpsSurvey *self,
     {
       g_autofree char *name = dps_roster_name (number);
 
-      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED))
+      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED) ||
+          is_unreadable_now (local))
         return set_aside (self, dir_fd, number, local), TRUE;
       g_propagate_prefixed_error (error, g_steal_pointer (&local), "'%s': ", name);
       return FALSE;

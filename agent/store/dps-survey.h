@@ -5,7 +5,8 @@
 #include "store/dps-sealer.h"
 
 /* DpsSurvey: what a state directory holds, every generation read and authenticated. The
- * unreadable ones are moved to the quarantine on the way, with a warning each. */
+ * damaged ones are moved to the quarantine on the way, those that the disk does not give
+ * back now stay where they are, with a warning each. */
 typedef struct
 {
   GArray *numbers;            /* of the good ones, guint64, newest first */
@@ -31,8 +32,8 @@ void dps_survey_free (DpsSurvey *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsSurvey, dps_survey_free)
 
 /* Reads and authenticates generation number alone. DPS_ERROR_REJECTED where its file is
- * unreadable for good; other errors as for dps_survey_new(). The payload is the caller's.
- */
+ * unreadable for good, G_IO_ERROR_INVALID_DATA where the disk does not give it back now;
+ * other errors as for dps_survey_new(). The payload is the caller's. */
 DpsSecret *dps_survey_read_one (int dir_fd,
                                 DpsSealer *sealer,
                                 guint64 number,

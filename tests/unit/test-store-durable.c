@@ -3,6 +3,7 @@
 
 #include "common/dps-io.h"
 #include "store/dps-durable.h"
+#include "store/dps-generation.h"
 #include "test-store-fixture.h"
 
 #include <errno.h>
@@ -20,7 +21,8 @@ typedef struct
   gboolean no_link_at_all;
   gboolean no_fsync;
   gboolean no_rename;
-  int no_fsync_of; /* a descriptor, 0 = none */
+  gboolean no_read; /* of generations, told by the size of the buffer */
+  int no_fsync_of;  /* a descriptor, 0 = none */
   gboolean succeeds;
 } Fault;
 
@@ -63,6 +65,12 @@ install (const Fault *fault)
                                 SCMP_A0 (SCMP_CMP_EQ, (scmp_datum_t) fault->no_fsync_of));
   if (fault->no_rename)
     failed |= seccomp_rule_add (filter, SCMP_ACT_ERRNO (EIO), SCMP_SYS (renameat), 0);
+  if (fault->no_read)
+    failed |= seccomp_rule_add (filter,
+                                SCMP_ACT_ERRNO (EIO),
+                                SCMP_SYS (read),
+                                1,
+                                SCMP_A2 (SCMP_CMP_EQ, DPS_GENERATION_FILE_MAX + 1));
   failed |= seccomp_load (filter);
   seccomp_release (filter);
   if (failed != 0)
@@ -182,6 +190,26 @@ test_reset (StoreFixture *f, gconstpointer data)
 }
 
 static gboolean
+load_nothing (StoreFixture *f)
+{
+  store_fixture_assert_load_fails (f, DPS_ERROR_FAILED, "does not come back");
+  return store_fixture_take_warnings () == 2;
+}
+
+/* What the disk does not give back now is not moved, and served again once it does. */
+static void
+test_unreadable_now (StoreFixture *f, gconstpointer data)
+{
+  static const Fault no_read = { .no_read = TRUE };
+
+  store_fixture_commit (f, "older");
+  store_fixture_commit (f, "old");
+  g_assert_cmpint (run_with (&no_read, load_nothing, f), ==, 0);
+  store_fixture_assert_names (f, ".", "gen-00000001 gen-00000002 host.share lock");
+  store_fixture_assert_load (f, "old", 2, TRUE);
+}
+
+static gboolean
 create_one (StoreFixture *f)
 {
   g_autoptr (GError) error = NULL;
@@ -246,6 +274,7 @@ main (int argc, char **argv)
       add ("/store/durable/intent", &faults[i], test_intent);
     }
   add ("/store/durable/reset/no-fsync", NULL, test_reset);
+  add ("/store/durable/load/unreadable-now", NULL, test_unreadable_now);
   add ("/store/durable/create-unsynced", NULL, test_create_unsynced);
   add ("/store/durable/create-never-overwrites", NULL, test_create_never_overwrites);
   return g_test_run ();
