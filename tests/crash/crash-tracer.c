@@ -8,40 +8,89 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CANNOT_TRACE 77
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
-/* Calls on files; those that only move memory about are no steps. */
-static const long file_calls[] = {
-  SYS_openat,    SYS_read,      SYS_write,    SYS_close,  SYS_fsync,   SYS_linkat,
-  SYS_renameat2, SYS_unlinkat,  SYS_flock,    SYS_fstat,  SYS_mkdirat, SYS_newfstatat,
+#define CALL(name)                                                                       \
+  {                                                                                      \
+    SYS_##name, #name                                                                    \
+  }
+
+static const struct
+{
+  long nr;
+  const char *name;
+} file_calls[] = {
+  CALL (openat),   CALL (read),       CALL (write),      CALL (close),
+  CALL (fsync),    CALL (linkat),     CALL (renameat2),  CALL (unlinkat),
+  CALL (flock),    CALL (fstat),      CALL (mkdirat),    CALL (newfstatat),
+  CALL (fchmod),   CALL (fdatasync),  CALL (lseek),      CALL (fcntl),
+  CALL (statx),    CALL (getdents64), CALL (fadvise64),  CALL (ftruncate),
+  CALL (pwrite64), CALL (pread64),    CALL (faccessat2),
 #ifdef SYS_renameat
-  SYS_renameat,
+  CALL (renameat),
 #endif
 #ifdef SYS_open
-  SYS_open,      SYS_mkdir,     SYS_rename,   SYS_unlink, SYS_link,    SYS_rmdir,
+  CALL (open),     CALL (mkdir),      CALL (rename),     CALL (unlink),
+  CALL (link),     CALL (rmdir),      CALL (access),
 #endif
-  SYS_fchmod,    SYS_fdatasync, SYS_lseek,    SYS_fcntl,  SYS_statx,   SYS_getdents64,
-  SYS_fadvise64, SYS_ftruncate, SYS_pwrite64,
 };
 
+/* What the tracer remembers about a child. */
+typedef struct
+{
+  pid_t child;
+  int announce_fd;
+  const CrashFault *fault;
+  CrashRun *run;
+  guint64 written;   /* the descriptor last written to */
+  CrashCall current; /* the call it is in */
+  gboolean due;      /* the fault is for that call */
+  gboolean replied;
+  gboolean unsynced[64]; /* descriptors of regular files whose sync failed */
+} Tracer;
+
+/* Calls that only move memory about. How many there are is the sanitizer's business and
+ * differs from run to run; a kill at one leaves what a kill at the next other call does.
+ */
 static gboolean
-is_file_call (guint64 nr)
+is_about_memory (guint64 nr)
+{
+  switch (nr)
+    {
+    case SYS_brk:
+    case SYS_madvise:
+    case SYS_mmap:
+    case SYS_mprotect:
+    case SYS_mremap:
+    case SYS_munmap:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
+const char *
+crash_call_name (guint64 nr)
 {
   for (guint i = 0; i < G_N_ELEMENTS (file_calls); i++)
-    if ((guint64) file_calls[i] == nr)
-      return TRUE;
-  return FALSE;
+    if ((guint64) file_calls[i].nr == nr)
+      return file_calls[i].name;
+  return NULL;
 }
 
 static void G_GNUC_NORETURN
-run_child (CrashBody body, gpointer data, int announce_fd)
+run_child (CrashBody prepare, CrashBody body, gpointer data, int announce_fd)
 {
+  if (prepare != NULL)
+    prepare (data, announce_fd);
   if (ptrace (PTRACE_TRACEME, 0, NULL, NULL) < 0)
     _exit (CANNOT_TRACE);
   raise (SIGSTOP);
@@ -61,28 +110,26 @@ read_text (pid_t child, guint64 at, char *text, gsize size)
 
 /* The word for a call, NULL for one that neither changes nor syncs anything. */
 static const char *
-word_for (pid_t child,
-          const struct __ptrace_syscall_info *info,
-          int announce_fd,
-          CrashRun *run)
+word_for (Tracer *self)
 {
+  const CrashCall *call = &self->current;
   char text[8];
 
-  switch (info->entry.nr)
+  switch (call->nr)
     {
     case SYS_openat:
-      read_text (child, info->entry.args[1], text, sizeof text);
+      read_text (self->child, call->args[1], text, sizeof text);
       return g_str_has_prefix (text, "gen-") ? "read" : NULL;
     case SYS_write:
-      if (info->entry.args[0] == (guint64) announce_fd)
+      if (call->args[0] == (guint64) self->announce_fd)
         return "announce";
-      run->written = info->entry.args[0];
+      self->written = call->args[0];
       return "write";
     case SYS_fsync:
-      return info->entry.args[0] == run->written ? "sync-file" : "sync-directory";
+      return call->args[0] == self->written ? "sync-file" : "sync-directory";
     case SYS_close:
-      if (info->entry.args[0] == run->written)
-        run->written = G_MAXUINT64;
+      if (call->args[0] == self->written)
+        self->written = G_MAXUINT64;
       return NULL;
     case SYS_linkat:
       return "link";
@@ -100,23 +147,133 @@ word_for (pid_t child,
     }
 }
 
-/* TRUE where the child is to be killed now. */
-static gboolean
-see_stop (pid_t child, guint kill_at, int announce_fd, CrashRun *run)
+#ifdef __x86_64__
+/* Makes the call one that does not exist, asks it for fewer bytes, or sets what it gives.
+ */
+static void
+change_call (pid_t child, gboolean skip, gsize shorten_to, int error)
 {
-  struct __ptrace_syscall_info info;
+  struct user_regs_struct regs;
+
+  g_assert_cmpint (ptrace (PTRACE_GETREGS, child, NULL, &regs), ==, 0);
+  if (skip)
+    regs.orig_rax = (guint64) -1;
+  if (shorten_to > 0)
+    regs.rdx = shorten_to;
+  if (error != 0)
+    regs.rax = (guint64) -error;
+  g_assert_cmpint (ptrace (PTRACE_SETREGS, child, NULL, &regs), ==, 0);
+}
+
+const char *
+crash_cannot_inject (void)
+{
+  return NULL;
+}
+#else
+static void
+change_call (pid_t child, gboolean skip, gsize shorten_to, int error)
+{
+  g_assert_not_reached ();
+}
+
+const char *
+crash_cannot_inject (void)
+{
+  return "errors are put in place of system calls on x86-64 only";
+}
+#endif
+
+static gboolean
+is_file (pid_t child, guint64 fd)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/fd/%d", child, (int) fd);
+  struct stat st;
+
+  return stat (path, &st) == 0 && S_ISREG (st.st_mode);
+}
+
+static void
+see_sync (Tracer *self)
+{
+  guint64 fd = self->current.args[0];
+
+  if (self->current.nr == SYS_fsync && fd < G_N_ELEMENTS (self->unsynced) &&
+      self->unsynced[fd])
+    self->run->resynced++;
+}
+
+static void
+note (Tracer *self)
+{
+  CrashRun *run = self->run;
   const char *word;
 
-  if (ptrace (PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) < 0)
-    g_error ("PTRACE_GET_SYSCALL_INFO: %s", g_strerror (errno));
-  if (info.op != PTRACE_SYSCALL_INFO_ENTRY || !is_file_call (info.entry.nr))
-    return FALSE;
   run->points++;
-  if (run->points == kill_at)
-    return TRUE;
-  word = run->steps != NULL ? word_for (child, &info, announce_fd, run) : NULL;
+  run->file_points += crash_call_name (self->current.nr) != NULL;
+  self->due = run->points == self->fault->at;
+  if (self->due && self->fault->error == 0 && self->fault->shorten_to == 0)
+    return;
+  if (run->calls != NULL)
+    g_array_append_val (run->calls, self->current);
+  word = run->steps != NULL ? word_for (self) : NULL;
   if (word != NULL)
     g_string_append_printf (run->steps, "%s%s", run->steps->len > 0 ? " " : "", word);
+}
+
+/* TRUE where the child is to be killed now. */
+static gboolean
+see_entry (Tracer *self, const struct __ptrace_syscall_info *info)
+{
+  self->current.nr = info->entry.nr;
+  memcpy (self->current.args, info->entry.args, sizeof self->current.args);
+  self->due = FALSE;
+  see_sync (self);
+  if (self->replied || is_about_memory (info->entry.nr))
+    return FALSE;
+  note (self);
+  self->replied = self->current.nr == SYS_write &&
+                  self->current.args[0] == (guint64) self->announce_fd;
+  if (!self->due)
+    return FALSE;
+  if (self->fault->shorten_to > 0)
+    change_call (self->child, FALSE, self->fault->shorten_to, 0);
+  /* A close that fails has closed all the same. */
+  else if (self->fault->error != 0 && self->current.nr != SYS_close)
+    change_call (self->child, TRUE, 0, 0);
+  return self->fault->error == 0 && self->fault->shorten_to == 0;
+}
+
+static void
+see_exit (Tracer *self, const struct __ptrace_syscall_info *info)
+{
+  guint64 fd = self->current.args[0];
+  gboolean failed = info->exit.is_error;
+
+  if (self->due && self->fault->error != 0)
+    {
+      change_call (self->child, FALSE, 0, self->fault->error);
+      failed = TRUE;
+    }
+  if (fd >= G_N_ELEMENTS (self->unsynced))
+    return;
+  if (self->current.nr == SYS_close)
+    self->unsynced[fd] = FALSE;
+  else if (self->current.nr == SYS_fsync && failed && is_file (self->child, fd))
+    self->unsynced[fd] = TRUE;
+}
+
+static gboolean
+see_stop (Tracer *self)
+{
+  struct __ptrace_syscall_info info;
+
+  if (ptrace (PTRACE_GET_SYSCALL_INFO, self->child, sizeof info, &info) < 0)
+    g_error ("PTRACE_GET_SYSCALL_INFO: %s", g_strerror (errno));
+  if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+    return see_entry (self, &info);
+  if (info.op == PTRACE_SYSCALL_INFO_EXIT)
+    see_exit (self, &info);
   return FALSE;
 }
 
@@ -131,30 +288,30 @@ wait_for (pid_t child)
 }
 
 static void
-follow (pid_t child, guint kill_at, int announce_fd, CrashRun *run)
+follow (Tracer *self)
 {
-  int status = wait_for (child);
+  int status = wait_for (self->child);
 
   g_assert_true (WIFSTOPPED (status) && WSTOPSIG (status) == SIGSTOP);
   g_assert_cmpint (ptrace (PTRACE_SETOPTIONS,
-                           child,
+                           self->child,
                            NULL,
                            (void *) (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)),
                    ==,
                    0);
   for (;;)
     {
-      g_assert_cmpint (ptrace (PTRACE_SYSCALL, child, NULL, NULL), ==, 0);
-      status = wait_for (child);
+      g_assert_cmpint (ptrace (PTRACE_SYSCALL, self->child, NULL, NULL), ==, 0);
+      status = wait_for (self->child);
       if (!WIFSTOPPED (status))
         break;
       g_assert_cmpint (WSTOPSIG (status), ==, SYSCALL_STOP);
-      if (!see_stop (child, kill_at, announce_fd, run))
+      if (!see_stop (self))
         continue;
       /* Killed while it stands at the entry, the call is never made. */
-      g_assert_cmpint (kill (child, SIGKILL), ==, 0);
-      run->killed = TRUE;
-      status = wait_for (child);
+      g_assert_cmpint (kill (self->child, SIGKILL), ==, 0);
+      self->run->killed = TRUE;
+      status = wait_for (self->child);
       g_assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
       return;
     }
@@ -162,24 +319,51 @@ follow (pid_t child, guint kill_at, int announce_fd, CrashRun *run)
   g_assert_cmpint (WEXITSTATUS (status), ==, 0);
 }
 
-void
-crash_run (CrashBody body, gpointer data, guint kill_at, CrashRun *run)
+static void
+read_reply (int fd, GString *reply)
 {
-  int ends[2];
-  pid_t child;
-  char byte;
+  char part[4096];
+  gssize n;
 
-  run->points = 0;
+  while ((n = read (fd, part, sizeof part)) > 0)
+    g_string_append_len (reply, part, n);
+  g_assert_cmpint (n, ==, 0);
+}
+
+static void
+forget (CrashRun *run)
+{
+  run->points = run->file_points = run->resynced = 0;
   run->killed = FALSE;
-  run->written = G_MAXUINT64;
+  if (run->reply != NULL)
+    g_string_truncate (run->reply, 0);
+  if (run->steps != NULL)
+    g_string_truncate (run->steps, 0);
+  if (run->calls != NULL)
+    g_array_set_size (run->calls, 0);
+}
+
+void
+crash_run (CrashBody prepare,
+           CrashBody body,
+           gpointer data,
+           const CrashFault *fault,
+           CrashRun *run)
+{
+  Tracer tracer = { .fault = fault, .run = run, .written = G_MAXUINT64 };
+  int ends[2];
+
+  forget (run);
   g_assert_cmpint (pipe2 (ends, O_CLOEXEC), ==, 0);
-  child = fork ();
-  g_assert_cmpint (child, >=, 0);
-  if (child == 0)
-    run_child (body, data, ends[1]);
-  follow (child, kill_at, ends[1], run);
+  tracer.announce_fd = ends[1];
+  tracer.child = fork ();
+  g_assert_cmpint (tracer.child, >=, 0);
+  if (tracer.child == 0)
+    run_child (prepare, body, data, ends[1]);
+  follow (&tracer);
   close (ends[1]);
-  run->announced = read (ends[0], &byte, 1) == 1;
+  if (run->reply != NULL)
+    read_reply (ends[0], run->reply);
   close (ends[0]);
 }
 

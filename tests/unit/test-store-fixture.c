@@ -10,6 +10,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static guint n_warnings;
 
@@ -46,7 +47,10 @@ store_fixture_set_up (StoreFixture *f, gconstpointer data)
       dps_secret_init ();
       g_once_init_leave (&once, 1);
     }
-  f->path = g_strdup ("/run/dps-test.store.XXXXXX");
+  /* In memory where that can be had: some thousand points are tried. */
+  f->path = g_build_filename (access ("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/run",
+                              "dps-test.store.XXXXXX",
+                              NULL);
   g_assert_nonnull (g_mkdtemp (f->path));
   f->dir_fd = open (f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   g_assert_cmpint (f->dir_fd, >=, 0);
@@ -65,6 +69,44 @@ void
 store_fixture_remove_tree (const char *path)
 {
   g_assert_cmpint (nftw (path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), ==, 0);
+}
+
+static void
+copy_file (const char *from, const char *to, mode_t mode)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *data = NULL;
+  dps_autofd fd = -1;
+  gsize size;
+
+  g_assert_true (g_file_get_contents (from, &data, &size, &error));
+  fd = dps_open_at (AT_FDCWD, to, O_WRONLY | O_CREAT | O_EXCL, mode & 07777, &error);
+  g_assert_no_error (error);
+  g_assert_true (dps_write_all (fd, data, size, &error));
+}
+
+void
+store_fixture_copy_tree (const char *from, const char *to)
+{
+  g_autoptr (GDir) dir = NULL;
+  const char *name;
+  struct stat st;
+
+  g_assert_cmpint (stat (from, &st), ==, 0);
+  if (!S_ISDIR (st.st_mode))
+    {
+      copy_file (from, to, st.st_mode);
+      return;
+    }
+  g_assert_cmpint (mkdir (to, st.st_mode & 07777), ==, 0);
+  dir = g_dir_open (from, 0, NULL);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *source = g_build_filename (from, name, NULL);
+      g_autofree char *target = g_build_filename (to, name, NULL);
+
+      store_fixture_copy_tree (source, target);
+    }
 }
 
 void

@@ -41,5 +41,8 @@ void store_fixture_write (StoreFixture *f,
 /* Warnings logged since the last call. */
 guint store_fixture_take_warnings (void);
 
+/* Copies a directory and all below it, with its modes; to must not exist. */
+void store_fixture_copy_tree (const char *from, const char *to);
+
 /* Removes a directory and all below it. */
 void store_fixture_remove_tree (const char *path);

@@ -1,105 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "store/dps-durable.h"
-#include "store/dps-host-share.h"
+#include "test-sealer.h"
 #include "test-store-fixture.h"
 
 #include <string.h>
-
-/* A sealer of the higher level, as the interface wants one: T stands in the clear in
- * seal.v1, and it can be made to fail as a TPM does. */
-#define TEST_TYPE_SEALER (test_sealer_get_type ())
-G_DECLARE_FINAL_TYPE (TestSealer, test_sealer, TEST, SEALER, GObject)
-
-struct _TestSealer
-{
-  GObject parent_instance;
-  gint fails_with; /* a DpsError, -1 = works */
-  guint calls;
-  guint garbled_call;  /* the call of unseal that gives another T, 0 = none */
-  const char *planted; /* a file that appears at the first call, NULL = none */
-};
-
-static void test_sealer_iface_init (DpsSealerInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (TestSealer,
-                               test_sealer,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (DPS_TYPE_SEALER,
-                                                      test_sealer_iface_init))
-
-static DpsProtection
-test_sealer_get_protection (DpsSealer *sealer)
-{
-  return DPS_PROTECTION_TPM2_HOST;
-}
-
-static gboolean
-test_sealer_seal (DpsSealer *sealer, int dir_fd, guint32 held, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  guint8 t[32];
-
-  memset (t, 't', sizeof t);
-  if (!dps_host_share_ensure (dir_fd, held != 0, error))
-    return FALSE;
-  if (held & (DPS_PROTECTION_BIT (DPS_PROTECTION_TPM2_HOST) | DPS_PROTECTION_BIT_UNKNOWN))
-    return TRUE;
-  return dps_durable_create (dir_fd, "seal.v1", t, sizeof t, &local) ||
-         g_error_matches (local, G_IO_ERROR, G_IO_ERROR_EXISTS);
-}
-
-static DpsSecret *
-test_sealer_unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **error)
-{
-  TestSealer *self = TEST_SEALER (sealer);
-  g_autoptr (DpsSecret) share = NULL;
-  DpsSecret *ikm;
-
-  if (self->fails_with >= 0)
-    {
-      g_set_error (error, DPS_ERROR, self->fails_with, "the TPM went away");
-      return NULL;
-    }
-  self->calls++;
-  if (self->planted != NULL && self->calls == 1)
-    dps_durable_create (dir_fd, self->planted, "foreign", 7, NULL);
-  share = dps_host_share_load (dir_fd, error);
-  if (share == NULL || protection == DPS_PROTECTION_HOST)
-    return g_steal_pointer (&share);
-  ikm = dps_secret_new_empty (64);
-  memset (dps_secret_edit (ikm), self->calls == self->garbled_call ? 'g' : 't', 32);
-  memcpy (dps_secret_edit (ikm) + 32, dps_secret_data (share), 32);
-  return ikm;
-}
-
-static gboolean
-test_sealer_forget (DpsSealer *sealer, int dir_fd, GError **error)
-{
-  return dps_durable_remove (dir_fd, DPS_HOST_SHARE_NAME, error) &&
-         dps_durable_remove (dir_fd, "seal.v1", error);
-}
-
-static void
-test_sealer_iface_init (DpsSealerInterface *iface)
-{
-  iface->get_protection = test_sealer_get_protection;
-  iface->seal = test_sealer_seal;
-  iface->unseal = test_sealer_unseal;
-  iface->forget = test_sealer_forget;
-}
-
-static void
-test_sealer_class_init (TestSealerClass *class)
-{
-}
-
-static void
-test_sealer_init (TestSealer *self)
-{
-  self->fails_with = -1;
-}
 
 /* Goes on with another sealer, as after a restart; the one before is the caller's. */
 static DpsSealer *
@@ -118,7 +23,7 @@ test_rises (StoreFixture *f, gconstpointer data)
   g_autoptr (DpsSealer) host = NULL;
 
   store_fixture_commit (f, "at host");
-  host = swap_sealer (f, g_object_new (TEST_TYPE_SEALER, NULL));
+  host = swap_sealer (f, test_sealer_new ());
   g_assert_cmpstr (dps_store_get_protection (f->store), ==, "tpm2+host");
   store_fixture_assert_load (f, "at host", 1, TRUE);
   g_assert_cmpstr (dps_store_get_protection (f->store), ==, "host");
@@ -133,8 +38,7 @@ test_rises (StoreFixture *f, gconstpointer data)
 static void
 test_never_falls (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsSealer) host =
-      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
   g_autoptr (DpsSealer) tpm = NULL;
 
   store_fixture_commit (f, "sealed");
@@ -152,8 +56,7 @@ test_never_falls (StoreFixture *f, gconstpointer data)
 static void
 test_failure_moves_nothing (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsSealer) host =
-      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
   TestSealer *sealer = TEST_SEALER (f->sealer);
 
   store_fixture_commit (f, "one");
@@ -178,8 +81,7 @@ test_failure_moves_nothing (StoreFixture *f, gconstpointer data)
 static void
 test_read_back (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsSealer) host =
-      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
   TestSealer *sealer = TEST_SEALER (f->sealer);
 
   store_fixture_commit (f, "kept");
@@ -195,8 +97,7 @@ test_read_back (StoreFixture *f, gconstpointer data)
 static void
 test_taken_number (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsSealer) host =
-      swap_sealer (f, DPS_SEALER (g_object_new (TEST_TYPE_SEALER, NULL)));
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
   g_autoptr (GBytes) foreign = NULL;
 
   TEST_SEALER (f->sealer)->planted = "gen-00000001";
