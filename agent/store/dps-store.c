@@ -200,8 +200,8 @@ fail_empty (DpsStore *self, const DpsSurvey *found, GError **error)
                  DPS_ERROR,
                  DPS_ERROR_FAILED,
                  "no stored identity can be read; %u file(s) in '%s' or its %s/ are "
-                 "unreadable%s%s; provision again, or clear them with 'dpsctl reset "
-                 "--yes'",
+                 "unreadable%s%s; put the directory back from a backup of this host, or "
+                 "give the identity up with 'dpsctl reset --yes' and provision again",
                  found->n_bad,
                  self->path,
                  DPS_QUARANTINE_NAME,

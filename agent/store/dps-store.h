@@ -29,11 +29,13 @@ DpsStore *dps_store_open (const char *path, DpsSealer *sealer, GError **error);
 
 /* The payload of the newest generation that authenticates, the caller's; generation and
  * is_newest may be NULL and are set on success. Damaged files go to quarantine/ with a
- * warning, those that the disk does not give back now stay; is_newest is FALSE while one
- * of either is newer than what is given, so after a restart too, until the next commit.
+ * warning, those that the disk does not give back now stay, and all where none
+ * authenticates; is_newest is FALSE while one of them is newer than what is given, so
+ * after a restart too, until the next commit.
  *   DPS_ERROR_NOT_PROVISIONED  nothing is stored
  *   DPS_ERROR_FAILED           all that is stored is unreadable (a commit is possible),
- * or the sealer lacks what it needs (a commit is not, before dps_store_reset())
+ *                              or the sealer lacks what it needs (a commit is not, before
+ *                              dps_store_reset())
  *   DPS_ERROR_NOT_SUPPORTED    a newer format or a higher protection level; nothing is
  *                              touched, and commits are refused likewise */
 DpsSecret *dps_store_load (DpsStore *self,

@@ -141,36 +141,38 @@ is_unreadable_now (const GError *error)
 }
 
 static void
-set_aside (DpsSurvey *self, int dir_fd, guint64 number, const GError *why)
+note_bad (DpsSurvey *self, guint64 number, const GError *why)
 {
   g_autofree char *name = dps_roster_name (number);
-  g_autoptr (GError) error = NULL;
 
   g_free (self->reason);
   self->reason = g_strdup_printf ("'%s' %s", name, why->message);
   self->highest_bad = MAX (self->highest_bad, number);
   self->n_bad++;
-  if (is_unreadable_now (why))
+  dps_warning ((TOPIC ("store"), OBJECT (name)), "ignored: %s", why->message);
+}
+
+/* Where nothing opens the fault may lie in what opens it, and can be put right. */
+static void
+set_aside (DpsSurvey *self, int dir_fd, const GArray *damaged)
+{
+  if (self->payload == NULL && damaged->len > 0)
     {
       self->held |= DPS_PROTECTION_BIT_UNKNOWN;
-      dps_warning ((TOPIC ("store"), OBJECT (name)),
-                   "ignored: %s; check the disk, it is read again at the next start",
-                   why->message);
       return;
     }
-  if (dps_quarantine_move (dir_fd, name, &error))
+  for (guint i = 0; i < damaged->len; i++)
     {
+      g_autofree char *name = dps_roster_name (g_array_index (damaged, guint64, i));
+      g_autoptr (GError) error = NULL;
+
+      if (dps_quarantine_move (dir_fd, name, &error))
+        continue;
+      self->held |= DPS_PROTECTION_BIT_UNKNOWN;
       dps_warning ((TOPIC ("store"), OBJECT (name)),
-                   "moved to %s/: %s",
-                   DPS_QUARANTINE_NAME,
-                   why->message);
-      return;
+                   "stays where it is: %s",
+                   error->message);
     }
-  self->held |= DPS_PROTECTION_BIT_UNKNOWN;
-  dps_warning ((TOPIC ("store"), OBJECT (name)),
-               "ignored: %s; it stays where it is: %s",
-               why->message,
-               error->message);
 }
 
 static gboolean
@@ -179,6 +181,7 @@ visit (DpsSurvey *self,
        DpsSealer *sealer,
        guint64 number,
        const guint8 *expected_uuid,
+       GArray *damaged,
        GError **error)
 {
   g_autoptr (GError) local = NULL;
@@ -190,9 +193,13 @@ visit (DpsSurvey *self,
     {
       g_autofree char *name = dps_roster_name (number);
 
-      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED) ||
-          is_unreadable_now (local))
-        return set_aside (self, dir_fd, number, local), TRUE;
+      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED))
+        return g_array_append_val (damaged, number), note_bad (self, number, local), TRUE;
+      if (is_unreadable_now (local))
+        {
+          self->held |= DPS_PROTECTION_BIT_UNKNOWN;
+          return note_bad (self, number, local), TRUE;
+        }
       g_propagate_prefixed_error (error, g_steal_pointer (&local), "'%s': ", name);
       return FALSE;
     }
@@ -232,6 +239,7 @@ dps_survey_new (int dir_fd,
 {
   g_autoptr (DpsSurvey) self = g_new0 (DpsSurvey, 1);
   g_autoptr (GArray) all = dps_roster_read (dir_fd, FALSE, error);
+  g_autoptr (GArray) damaged = g_array_new (FALSE, FALSE, sizeof (guint64));
 
   if (all == NULL)
     return NULL;
@@ -246,9 +254,11 @@ dps_survey_new (int dir_fd,
                   sealer,
                   g_array_index (all, guint64, i),
                   expected_uuid,
+                  damaged,
                   error))
         return NULL;
     }
+  set_aside (self, dir_fd, damaged);
   self->highest = self->highest_bad;
   if (all->len > 0)
     self->highest = MAX (self->highest, g_array_index (all, guint64, 0));

@@ -5,8 +5,8 @@
 #include "store/dps-sealer.h"
 
 /* DpsSurvey: what a state directory holds, every generation read and authenticated. The
- * damaged ones are moved to the quarantine on the way, those that the disk does not give
- * back now stay where they are, with a warning each. */
+ * damaged ones are moved to the quarantine, with a warning each; those that the disk does
+ * not give back now stay where they are, and all of them where none authenticates. */
 typedef struct
 {
   GArray *numbers;            /* of the good ones, guint64, newest first */

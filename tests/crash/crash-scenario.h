@@ -25,7 +25,7 @@ typedef enum
   CRASH_NO_FSYNC,
 } CrashWeather;
 
-/* Everything stored is in quarantine. */
+/* Nothing of what is stored authenticates. */
 #define CRASH_UNREADABLE "unreadable"
 
 typedef struct
