@@ -79,6 +79,8 @@ test_refusals (void)
     { "service", 600, DPS_ERROR_INVALID_ARGUMENT },
     { "module", 600, DPS_ERROR_INVALID_ARGUMENT },
     { "module:", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "service:a", 600, DPS_ERROR_INVALID_ARGUMENT },
+    { "devices/edge-host-0002", 600, DPS_ERROR_INVALID_ARGUMENT },
     { "module:a/b", 600, DPS_ERROR_INVALID_ARGUMENT },
     { "module:a&se=9", 600, DPS_ERROR_INVALID_ARGUMENT },
     { "module:a b", 600, DPS_ERROR_INVALID_ARGUMENT },

@@ -309,6 +309,17 @@ test_operation_id (void)
   reply = parse_ok (dps_message_parse_register, fits);
   g_assert_cmpstr (reply->operation_id, ==, id);
 
+  /* These would make another path of it. */
+  refuse (dps_message_parse_register,
+          "{\"status\":\"assigning\",\"operationId\":\"\"}",
+          "operationId");
+  refuse (dps_message_parse_register,
+          "{\"status\":\"assigning\",\"operationId\":\".\"}",
+          "operationId");
+  refuse (dps_message_parse_poll,
+          "{\"status\":\"assigning\",\"operationId\":\"..\"}",
+          "operationId");
+
   /* Without one there is nothing to poll; in a poll's answer it may be missing. */
   refuse (dps_message_parse_register, "{\"status\":\"assigning\"}", "no operationId");
   refuse (dps_message_parse_register, "{\"status\":\"unassigned\"}", "no operationId");

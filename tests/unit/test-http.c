@@ -895,11 +895,19 @@ test_cancelled_before (void)
 
 static char *key_log;
 
-/* main() sets proxies where nobody listens, and a key log, for every test here. */
+static void
+assert_no_authorization (const char *request, TlsServerAnswer *answer, gpointer data)
+{
+  g_assert_null (strstr (request, "Authorization:"));
+  answer_text (request, answer, data);
+}
+
+/* Below, for every test here: proxies where nobody listens, a key log, a file with
+ * credentials, and an OpenSSL that would speak any TLS. */
 static void
 test_environment (void)
 {
-  g_autoptr (TlsServer) server = tls_server_new (NULL, answer_text, nothing);
+  g_autoptr (TlsServer) server = tls_server_new (NULL, assert_no_authorization, nothing);
   g_autoptr (DpsHttp) http = http_for (server);
   g_autofree char *text = NULL;
 
@@ -910,13 +918,34 @@ test_environment (void)
     g_assert_cmpstr (text, ==, "");
 }
 
+static char *
+write_below (const char *dir, const char *name, const char *text)
+{
+  char *path = g_build_filename (dir, name, NULL);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  return path;
+}
+
 static int
 run_with_environment (void)
 {
   char dir[] = "/run/dps-test.XXXXXX";
+  g_autofree char *netrc = NULL;
+  g_autofree char *openssl = NULL;
   int result;
 
   g_assert_nonnull (g_mkdtemp (dir));
+  netrc = write_below (dir,
+                       ".netrc",
+                       "machine " TLS_SERVER_HOST " login someone password secret\n");
+  g_setenv ("HOME", dir, TRUE);
+  openssl = write_below (dir,
+                         "openssl.cnf",
+                         "openssl_conf = init\n[init]\nssl_conf = ssl\n"
+                         "[ssl]\nsystem_default = any\n"
+                         "[any]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n");
+  g_setenv ("OPENSSL_CONF", openssl, TRUE);
   key_log = g_build_filename (dir, "keys", NULL);
   g_setenv ("SSLKEYLOGFILE", key_log, TRUE);
   g_setenv ("https_proxy", "http://127.0.0.1:1", TRUE);
@@ -924,6 +953,8 @@ run_with_environment (void)
   g_setenv ("ALL_PROXY", "socks5h://127.0.0.1:1", TRUE);
   result = g_test_run ();
   unlink (key_log);
+  unlink (netrc);
+  unlink (openssl);
   rmdir (dir);
   g_free (key_log);
   return result;

@@ -227,6 +227,15 @@ test_create_unsynced (StoreFixture *f, gconstpointer data)
   store_fixture_assert_names (f, ".", "lock");
 }
 
+static gboolean
+create_over_file (StoreFixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  return dps_durable_create (f->dir_fd, "file", "new", 3, &error) ||
+         !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_EXISTS);
+}
+
 static void
 test_create_never_overwrites (StoreFixture *f, gconstpointer data)
 {
@@ -244,6 +253,8 @@ test_create_never_overwrites (StoreFixture *f, gconstpointer data)
       g_assert_false (dps_durable_create (f->dir_fd, kinds[i], "new", 3, &error));
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS);
     }
+  g_assert_cmpint (run_with (&faults[0], create_over_file, f), ==, 1);
+  g_assert_cmpint (run_with (&faults[1], create_over_file, f), ==, 1);
   store_fixture_assert_names (f, ".", "dangling directory file link lock");
   seen = store_fixture_read (f, "file");
   g_assert_cmpmem (g_bytes_get_data (seen, NULL), g_bytes_get_size (seen), "kept", 4);
