@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include <openssl/crypto.h>
 
 static void
 test_error_names (void)
@@ -424,11 +427,61 @@ test_open_trusted_links (void)
   g_rmdir (dir);
 }
 
+/* OpenSSL's ordinary heap, which serves secrets where there is no secure one: what is in
+ * the watched block when it is given back. */
+static gconstpointer watched;
+static gboolean wiped;
+
+static void *
+plain_alloc (size_t size, const char *file, int line)
+{
+  return malloc (size);
+}
+
+static void *
+plain_realloc (void *block, size_t size, const char *file, int line)
+{
+  return realloc (block, size);
+}
+
+static void
+watching_free (void *block, const char *file, int line)
+{
+  static const guint8 zeroes[32];
+
+  if (block != NULL && block == watched)
+    {
+      wiped = memcmp (block, zeroes, sizeof zeroes) == 0;
+      watched = NULL;
+    }
+  free (block);
+}
+
+static void
+test_secret_wiped (void)
+{
+  g_autofree char *bytes = g_strnfill (32, 'k');
+  DpsSecret *secret = dps_secret_new (bytes, 32);
+  DpsSecret *kept = dps_secret_ref (secret);
+
+  g_assert_false (CRYPTO_secure_allocated (dps_secret_data (secret)));
+  watched = dps_secret_data (secret);
+  wiped = FALSE;
+  dps_secret_unref (secret);
+  g_assert_cmpmem (dps_secret_data (kept), dps_secret_size (kept), bytes, 32);
+  dps_secret_unref (kept);
+  g_assert_null (watched);
+  g_assert_true (wiped);
+  g_assert_true (dps_secret_init ()); /* from here on as in the programs */
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  dps_secret_init ();
+  g_assert_true (CRYPTO_set_mem_functions (plain_alloc, plain_realloc, watching_free));
+  /* Before the secure heap is there, as when it is full. */
+  g_test_add_func ("/secret/is-wiped", test_secret_wiped);
   g_test_add_func ("/error/each-code-has-its-bus-name", test_error_names);
   g_test_add_func ("/error/says-what-is-transient", test_error_transient);
   g_test_add_func ("/secret/base64-strict", test_secret_base64);
