@@ -423,6 +423,77 @@ test_mute_host (void)
   assert_fds (before);
 }
 
+/* Runs a shell script in the place of the host, until its deadline. */
+static void
+run_script (const char *script)
+{
+  Case call = { "hostile" };
+  g_autofree char *path = g_build_filename (world.root, "script", NULL);
+  g_autoptr (DpsPluginRunner) runner = dps_plugin_runner_new (path, NULL, "hostile");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (path, script, -1, NULL));
+  g_assert_cmpint (g_chmod (path, 0755), ==, 0);
+  dps_plugin_runner_set_deadline (runner, HUNG);
+  g_assert_null (describe_with (runner, &call, NULL, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
+}
+
+/* Whether the process is there; one that nobody has reaped yet is not. */
+static gboolean
+is_running (const char *pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/stat", pid);
+  g_autofree char *stat = NULL;
+
+  return g_file_get_contents (path, &stat, NULL, NULL) && strstr (stat, ") Z ") == NULL;
+}
+
+static void
+test_host_with_children (void)
+{
+  g_autofree char *note = g_build_filename (world.root, "pid", NULL);
+  g_autofree char *script =
+      g_strdup_printf ("#!/bin/sh\nsleep 60 & echo $! >%s; wait\n", note);
+  gint64 limit = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+  g_autofree char *pid = NULL;
+
+  run_script (script);
+  g_assert_true (g_file_get_contents (note, &pid, NULL, NULL));
+  g_strchomp (pid);
+  g_assert_cmpstr (pid, !=, "");
+  while (is_running (pid) && g_get_monotonic_time () < limit)
+    g_usleep (1000);
+  g_assert_false (is_running (pid));
+}
+
+/* No credentials directory, no bus address, no library to load first. */
+static void
+test_environment (void)
+{
+  static const char *const allowed[] = { "PATH",
+                                         "LANG",
+                                         "ASAN_OPTIONS",
+                                         "UBSAN_OPTIONS",
+                                         NULL };
+  g_autofree char *note = g_build_filename (world.root, "environment", NULL);
+  g_autofree char *script =
+      g_strdup_printf ("#!/bin/sh\ncat /proc/$$/environ >%s; exec sleep 60\n", note);
+  g_autofree char *found = NULL;
+  gsize size;
+
+  g_setenv ("CREDENTIALS_DIRECTORY", "/run/credentials/secret", TRUE);
+  run_script (script);
+  g_assert_true (g_file_get_contents (note, &found, &size, NULL));
+  g_assert_cmpuint (size, >, 0);
+  for (const char *at = found; at < found + size; at += strlen (at) + 1)
+    {
+      g_autofree char *name = g_strndup (at, strcspn (at, "="));
+
+      g_assert_true (g_strv_contains (allowed, name));
+    }
+}
+
 static void
 test_parallel (void)
 {
@@ -600,6 +671,8 @@ main (int argc, char **argv)
   add_table ("/plugin/outlives", failures, G_N_ELEMENTS (failures), test_failure);
   add_table ("/plugin/deadline", hangs, G_N_ELEMENTS (hangs), test_hang);
   g_test_add_func ("/plugin/deadline/of-a-mute-host", test_mute_host);
+  g_test_add_func ("/plugin/deadline/of-a-host-with-children", test_host_with_children);
+  g_test_add_func ("/plugin/environment", test_environment);
   g_test_add_func ("/plugin/probe", test_probe);
   g_test_add_func ("/plugin/answer", test_answer);
   g_test_add_func ("/plugin/sign", test_sign);
