@@ -93,6 +93,7 @@ no_control() {
     before=$(puts)
     denied Control.Provision '{}' && denied Control.Reprovision '{}' && denied Control.Cancel &&
         denied Control.Reset '{}' && denied Control.Reload && exits 4 nobody_ctl reset --yes &&
+        exits 4 nobody_ctl import-key "$world/etc/agent.conf.d/site.conf" &&
         is "$(puts)" "$before" && has "$(state)" provisioned
 }
 check "without polkit control is refused" no_control

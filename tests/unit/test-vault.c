@@ -133,6 +133,35 @@ test_refuses (void)
     }
 }
 
+/* As whoever holds the store's key could have written it. */
+static void
+test_refuses_names (void)
+{
+  static const char *const rows[][2] = {
+    { "contoso-hub.azure-devices.net/x", "edge-host-0001" },
+    { "contoso-hub.azure-devices.net:443", "edge-host-0001" },
+    { "10.0.0.4", "edge-host-0001" },
+    { "contoso-hub.azure-devices.net", "edge/0001" },
+    { "contoso-hub.azure-devices.net", "" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsVault) vault = full_vault ();
+      g_autoptr (DpsSecret) bytes = NULL;
+
+      g_free (vault->identity->hub);
+      vault->identity->hub = g_strdup (rows[i][0]);
+      g_free (vault->identity->device_id);
+      vault->identity->device_id = g_strdup (rows[i][1]);
+      bytes = dps_vault_pack (vault, &error);
+      g_assert_no_error (error);
+      g_assert_null (dps_vault_unpack (bytes, &error));
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+    }
+}
+
 static void
 test_too_large (void)
 {
@@ -156,6 +185,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vault/parts-are-optional", test_parts);
   g_test_add_func ("/vault/refuses-every-cut", test_every_cut_is_refused);
   g_test_add_func ("/vault/refuses-what-it-does-not-know", test_refuses);
+  g_test_add_func ("/vault/refuses-names-that-are-none", test_refuses_names);
   g_test_add_func ("/vault/refuses-what-is-too-large", test_too_large);
   return g_test_run ();
 }
