@@ -110,6 +110,12 @@ name_error (const DpsPluginCall *call, GCancellable *user)
                         "%s: %s",
                         phase,
                         call->error->message);
+  /* The bus library's word for it. */
+  if (g_error_matches (call->error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    return g_error_new (DPS_ERROR,
+                        DPS_ERROR_REJECTED,
+                        "%s: an answer of other types than agreed",
+                        phase);
   end = describe_end (call);
   return g_error_new (DPS_ERROR, DPS_ERROR_FAILED, "%s in %s", end, phase);
 }
