@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define OWN_DOMAIN "dps-agent"
+#define FOREIGN_MAX 512 /* bytes */
+
 static gboolean to_journal;
 static gboolean show_debug;
 
@@ -55,15 +58,49 @@ write_line (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
   return G_LOG_WRITER_HANDLED;
 }
 
-static GLogWriterOutput
-writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+/* What a library says may quote what a peer sent: GLib prints all the bytes of a D-Bus
+ * message that it can not read. The first line is enough; NULL = it is one. */
+static char *
+cut_foreign (const char *domain, const char *message)
 {
-  if ((level & G_LOG_LEVEL_DEBUG) && !show_debug)
-    return G_LOG_WRITER_HANDLED;
+  g_autofree char *line = NULL;
+  gsize length;
+
+  if (message == NULL || g_strcmp0 (domain, OWN_DOMAIN) == 0)
+    return NULL;
+  length = MIN (strcspn (message, "\n"), FOREIGN_MAX);
+  if (message[length] == '\0')
+    return NULL;
+  line = g_strndup (message, length);
+  return g_utf8_make_valid (line, -1);
+}
+
+static GLogWriterOutput
+write_fields (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
   if (to_journal &&
       g_log_writer_journald (level, fields, n_fields, NULL) == G_LOG_WRITER_HANDLED)
     return G_LOG_WRITER_HANDLED;
   return write_line (level, fields, n_fields);
+}
+
+static GLogWriterOutput
+writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  g_autofree GLogField *copy = NULL;
+  g_autofree char *cut = NULL;
+
+  if ((level & G_LOG_LEVEL_DEBUG) && !show_debug)
+    return G_LOG_WRITER_HANDLED;
+  cut = cut_foreign (field (fields, n_fields, "GLIB_DOMAIN"),
+                     field (fields, n_fields, "MESSAGE"));
+  if (cut == NULL)
+    return write_fields (level, fields, n_fields);
+  copy = g_memdup2 (fields, n_fields * sizeof *fields);
+  for (gsize i = 0; i < n_fields; i++)
+    if (strcmp (copy[i].key, "MESSAGE") == 0)
+      copy[i] = (GLogField){ "MESSAGE", cut, -1 };
+  return write_fields (level, copy, n_fields);
 }
 
 void
@@ -92,7 +129,7 @@ dps_log_full (GLogLevelFlags level, const DpsLogContext *context, const char *fo
   char id[DPS_LOG_MESSAGE_ID_SIZE];
   GLogField fields[7] = { { "MESSAGE", NULL, -1 },
                           { "PRIORITY", priority_of (level), -1 },
-                          { "GLIB_DOMAIN", "dps-agent", -1 },
+                          { "GLIB_DOMAIN", OWN_DOMAIN, -1 },
                           { "DPS_TOPIC", context->topic, -1 } };
   gsize n = 4;
   va_list args;
