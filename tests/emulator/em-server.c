@@ -342,7 +342,9 @@ start_daemon (EmServer *self,
               const char *cert,
               const char *key)
 {
-  unsigned int flags = MHD_USE_TLS | MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD |
+  /* Not epoll: where exactly as many events are ready as libmicrohttpd 0.9.75 reads at a
+   * time, 128, it waits for one more before it looks at them. */
+  unsigned int flags = MHD_USE_TLS | MHD_USE_POLL | MHD_USE_INTERNAL_POLLING_THREAD |
                        MHD_ALLOW_SUSPEND_RESUME;
 
   if (address->sa_family == AF_INET6)
