@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 
 #define CONNECTIONS_MAX 4000
+/* Descriptors left to the process itself: its log, its files when they are read again. */
+#define FILES_KEPT 32
 #define BACKLOG 1024
 #define IDLE_SECONDS 300
 #define HEADERS_MAX (64 * 1024)
@@ -336,6 +339,18 @@ parse_address (const EmServerOptions *options, GError **error)
   return address;
 }
 
+/* A connection takes one descriptor; those too many wait to be accepted. */
+static unsigned int
+connections_max (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0 ||
+      limit.rlim_cur >= CONNECTIONS_MAX + FILES_KEPT)
+    return CONNECTIONS_MAX;
+  return limit.rlim_cur > FILES_KEPT ? (unsigned int) limit.rlim_cur - FILES_KEPT : 1;
+}
+
 static struct MHD_Daemon *
 start_daemon (EmServer *self,
               const struct sockaddr *address,
@@ -374,7 +389,7 @@ start_daemon (EmServer *self,
                            on_target,
                            NULL,
                            MHD_OPTION_CONNECTION_LIMIT,
-                           (unsigned int) CONNECTIONS_MAX,
+                           connections_max (),
                            MHD_OPTION_LISTEN_BACKLOG_SIZE,
                            (unsigned int) BACKLOG,
                            MHD_OPTION_CONNECTION_TIMEOUT,

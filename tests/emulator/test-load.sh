@@ -103,4 +103,47 @@ figure "$wave connections: open at once and served in $elapsed ms, resident $fir
 stop_emulator
 check "it ends without a leak or a word" ended_well
 
+# 160 files, 32 of them kept, leave 128 connections: as many as libmicrohttpd reads events from
+# epoll at a time, and 0.9.75 went to sleep where just so many came.
+few=128
+limited() { prlimit --pid $BASHPID --nofile=$((few + 32)) && exec "$build/tests/emulator/dps-emulator" "$@"; }
+start_limited() {
+    rm -f "$world/emulator/port"
+    limited --port 0 --port-file "$world/emulator/port" --state-dir "$world/emulator" \
+        --enrolments "$world/emulator/enrolments.json" --log "$world/log/requests.jsonl" \
+        --retry-after 0 --polls 0 >"$world/log/emulator" 2>&1 </dev/null &
+    emulator_pid=$!
+    world_pids+=("$emulator_pid")
+    wait_for 20 test -s "$world/emulator/port" || return
+    port=$(<"$world/emulator/port")
+}
+more_than_it_has() {
+    fleet --workers $((2 * few)) --registrations $((2 * few)) --close &&
+        is "$(reported registrations)" $((2 * few)) && is "$(reported failures)" 0
+}
+# raw_connections N: their descriptors are in the array held.
+raw_connections() {
+    local i descriptor
+    held=()
+    for ((i = 0; i < $1; i++)); do
+        exec {descriptor}<>"/dev/tcp/127.0.0.1/$port" && held+=("$descriptor")
+    done
+}
+let_go() {
+    local descriptor
+    for descriptor in "${held[@]}"; do exec {descriptor}>&-; done
+}
+reloaded() { grep -q '"event":"reload","ok":true' "$world/log/requests.jsonl"; }
+
+start_limited || { check "it starts with few files" false; finish; }
+check "with few files it serves twice as many connections as it can have, in turn" more_than_it_has
+raw_connections $((few + 20))
+check "… takes as many as its files allow" wait_for 30 sockets_are $((few + 1))
+kill -HUP "$emulator_pid"
+check "… can read its files even then" wait_for 30 reloaded
+let_go
+one_more() { fleet --registrations 1 && all_served 1 1; }
+check "… and serves again when they are gone" one_more
+stop_emulator
+check "… and ends well" ended_well
 finish
