@@ -30,10 +30,10 @@
  *   STARTED TOOK ROUND-TRIPS RESENT SEGMENTS-UP BYTES-UP SEGMENTS-DOWN BYTES-DOWN
  *
  * STARTED is the time of the SYN in µs since the epoch, TOOK the µs from it to the last
- * new byte from far. Bytes are payload. A round trip begins where far says something new
- * after near has acknowledged what it said before: a server that waits for an
- * acknowledgement costs one too. The line ends with whoever started it, and the
- * namespaces with it. */
+ * new byte from far. ROUND-TRIPS is half the longest chain of crossings, up to that byte,
+ * of which each began where the one before had ended: so many TOOK at least, whether they
+ * were for an answer or only for an acknowledgement. Bytes are payload. The line ends
+ * with whoever started it, and the namespaces with it. */
 
 #define MTU 1500
 #define QUEUE 1024u
@@ -48,12 +48,12 @@ enum
 typedef struct
 {
   gpointer port; /* near's; NULL where this is no TCP segment */
-  guint32 seq;
-  guint32 ack;
+  guint32 after; /* the sequence number that follows */
   guint payload;
   guint carried; /* payload and SYN */
-  gboolean syn, acks, ends;
+  gboolean syn, ends;
   gboolean fresh; /* carries what was not sent before */
+  guint chain;    /* crossings before this one */
 } Segment;
 
 typedef struct
@@ -84,8 +84,7 @@ typedef struct
   guint64 bytes[N_ENDS];
   gboolean spoken[N_ENDS];
   guint32 next[N_ENDS];
-  guint32 answer;       /* where far's last answer begins */
-  guint32 acknowledged; /* by near, as far knows */
+  guint chain[N_ENDS]; /* crossings that led to what an end knows */
 } Connection;
 
 static End ends[N_ENDS];
@@ -143,12 +142,10 @@ read_segment (guint from, const Packet *packet)
   if (offset > total)
     return (Segment){ 0 };
   return (Segment){ .port = GUINT_TO_POINTER (from == NEAR ? tcp.source : tcp.dest),
-                    .seq = ntohl (tcp.seq),
-                    .ack = ntohl (tcp.ack_seq),
+                    .after = ntohl (tcp.seq) + (guint32) (total - offset) + tcp.syn,
                     .payload = (guint) (total - offset),
                     .carried = (guint) (total - offset) + tcp.syn,
                     .syn = tcp.syn,
-                    .acks = tcp.ack,
                     .ends = tcp.fin || tcp.rst };
 }
 
@@ -168,19 +165,6 @@ find_connection (guint from, const Segment *s)
 }
 
 static void
-note_new (Connection *c, guint from, const Segment *s)
-{
-  if (from == FAR && (!c->spoken[FAR] || is_after (c->acknowledged, c->answer)))
-    {
-      c->round_trips++;
-      c->answer = s->seq;
-    }
-  c->next[from] = s->seq + s->carried;
-  c->spoken[from] = TRUE;
-  c->bytes[from] += s->payload;
-}
-
-static void
 note_sent (guint from, Segment *s)
 {
   Connection *c = find_connection (from, s);
@@ -188,10 +172,14 @@ note_sent (guint from, Segment *s)
   if (c == NULL)
     return;
   c->segments[from]++;
-  s->fresh = s->carried > 0 &&
-             (!c->spoken[from] || is_after (s->seq + s->carried, c->next[from]));
+  s->chain = c->chain[from];
+  s->fresh = s->carried > 0 && (!c->spoken[from] || is_after (s->after, c->next[from]));
   if (s->fresh)
-    note_new (c, from, s);
+    {
+      c->next[from] = s->after;
+      c->spoken[from] = TRUE;
+      c->bytes[from] += s->payload;
+    }
   else if (s->carried > 0)
     c->resent++;
   if (from == NEAR && s->ends)
@@ -208,10 +196,11 @@ note_arrived (guint at, const Segment *s)
 
   if (c == NULL)
     return;
-  if (at == NEAR && s->fresh)
-    c->answered = g_get_monotonic_time ();
-  if (at == FAR && s->acks)
-    c->acknowledged = s->ack;
+  c->chain[at] = MAX (c->chain[at], s->chain + 1);
+  if (at != NEAR || !s->fresh)
+    return;
+  c->answered = g_get_monotonic_time ();
+  c->round_trips = c->chain[NEAR] / 2;
 }
 
 /* ---- the line ---- */
