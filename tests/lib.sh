@@ -14,7 +14,8 @@ test_packages=(
     strace clang-format libxml2-utils man-db systemd file binutils jq procps util-linux
     python3-dbusmock python3-gi
 )
-package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian systemd)
+package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
+    locales systemd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
