@@ -250,6 +250,14 @@ on_key_imported (GObject *source, GAsyncResult *result, gpointer data)
   answer_done (call, done, error);
 }
 
+static gboolean
+is_group_key (Call *call)
+{
+  g_autoptr (GVariant) kind = argument (call, 0);
+
+  return strcmp (g_variant_get_string (kind, NULL), "group") == 0;
+}
+
 /* Reading may wait for a slow pipe, so it happens in a worker. */
 static void
 read_key_in_thread (GTask *task,
@@ -277,7 +285,9 @@ on_key_read (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (DpsImportedKey) key = NULL;
 
   if (text != NULL && dps_provisioner_may_import (call->service->provisioner, &error))
-    key = dps_imported_key_new (text, NULL, NULL);
+    key = is_group_key (call)
+              ? dps_provisioner_derive_key (call->service->provisioner, text, &error)
+              : dps_imported_key_new (text, NULL, NULL);
   if (key == NULL)
     fail (call, error);
   else
@@ -310,20 +320,12 @@ run_import_key (Call *call)
   GError *error = NULL;
   int fd;
 
-  if (strcmp (g_variant_get_string (kind, NULL), "group") == 0)
-    {
-      fail (call,
-            g_error_new (DPS_ERROR,
-                         DPS_ERROR_NOT_SUPPORTED,
-                         "this version of dps-agent does not import group keys yet"));
-      return;
-    }
-  if (strcmp (g_variant_get_string (kind, NULL), "device") != 0)
+  if (strcmp (g_variant_get_string (kind, NULL), "device") != 0 && !is_group_key (call))
     {
       fail (call,
             g_error_new (DPS_ERROR,
                          DPS_ERROR_INVALID_ARGUMENT,
-                         "the kind of a key is 'device' (or 'group')"));
+                         "the kind of a key is 'device' or 'group'"));
       return;
     }
   fd = take_descriptor (call, &error);

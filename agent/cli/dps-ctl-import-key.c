@@ -39,7 +39,8 @@ static const GOptionEntry options[] = {
     0,
     G_OPTION_ARG_NONE,
     &group,
-    "The key of an enrolment group, not of this device",
+    "The key of an enrolment group: the device key is derived from it, and it is not "
+    "kept",
     NULL },
   { NULL },
 };
@@ -163,8 +164,28 @@ prepare (const char *path, GError **error)
   return seal_key (&key, error);
 }
 
+static void
+print_done (const DpsCtl *ctl, const char *path)
+{
+  g_autofree char *shown = dps_ctl_escape (path);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  g_string_append_printf (text,
+                          "the %s is in the store; use it with 'dpsctl provision "
+                          "--wait', or 'dpsctl provision --again' where an identity "
+                          "exists",
+                          group ? "device key derived from the group key" : "key");
+  /* The file is the caller's, and the agent has not seen it. */
+  if (group && !g_str_equal (path, "-"))
+    g_string_append_printf (text,
+                            "\nthe file '%s' still holds the group key, and whoever "
+                            "reads it can be any device of the group; remove it",
+                            shown);
+  dps_ctl_print_done (ctl->json, text->str);
+}
+
 static DpsCtlExit
-hand_over (const DpsCtl *ctl, GUnixFDList *fds, int handle)
+hand_over (const DpsCtl *ctl, GUnixFDList *fds, int handle, const char *path)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsDBusAgent1Control) control = dps_ctl_connect_control (ctl, &error);
@@ -180,9 +201,7 @@ hand_over (const DpsCtl *ctl, GUnixFDList *fds, int handle)
                                                      NULL,
                                                      &error))
     return dps_ctl_fail (ctl, error);
-  dps_ctl_print_done (ctl->json,
-                      "the key is in the store; use it with 'dpsctl provision --wait', "
-                      "or 'dpsctl provision --again' where an identity exists");
+  print_done (ctl, path);
   return DPS_CTL_EXIT_OK;
 }
 
@@ -206,7 +225,7 @@ run (const DpsCtl *ctl, char **arguments)
                               "%s",
                               error->message);
   fds = g_unix_fd_list_new_from_array (&fd, 1);
-  return hand_over (ctl, fds, 0);
+  return hand_over (ctl, fds, 0, arguments[0]);
 }
 
 const DpsCtlVerb dps_ctl_import_key = {
@@ -217,7 +236,9 @@ const DpsCtlVerb dps_ctl_import_key = {
       "Reads the base64 text of the key from FILE, or from standard input for -, and "
       "hands it\n"
       "to the agent in a sealed memory file. It is then used instead of key-file=. The\n"
-      "identity in force is not touched.\n\n"
+      "identity in force is not touched. Of a group key only what is derived from it "
+      "for\n"
+      "the configured registration id is stored.\n\n"
       "Example:\n"
       "  ssh vault.example show-key gateway-17 | dpsctl import-key -",
   .options = options,

@@ -40,6 +40,18 @@ dps_ctl_view_reason (DpsDBusAgent1 *agent,
 }
 
 static void
+add_finding (GString *out,
+             const char *key,
+             const char *code,
+             const char *text,
+             const char *remedy)
+{
+  add_line (out, key, code);
+  add_line (out, "  Cause", text);
+  add_line (out, "  Remedy", remedy);
+}
+
+static void
 add_reason (GString *out, DpsDBusAgent1 *agent)
 {
   const char *code;
@@ -47,11 +59,25 @@ add_reason (GString *out, DpsDBusAgent1 *agent)
   const char *remedy;
 
   dps_ctl_view_reason (agent, &code, &text, &remedy);
-  if (*code == '\0' && *text == '\0' && *remedy == '\0')
-    return;
-  add_line (out, "Reason", code);
-  add_line (out, "  Cause", text);
-  add_line (out, "  Remedy", remedy);
+  if (*code != '\0' || *text != '\0' || *remedy != '\0')
+    add_finding (out, "Reason", code, text, remedy);
+}
+
+static void
+add_warnings (GString *out, GVariant *warnings)
+{
+  gsize n = warnings != NULL ? g_variant_n_children (warnings) : 0;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) row = g_variant_get_child_value (warnings, i);
+      const char *code;
+      const char *text;
+      const char *remedy;
+
+      g_variant_get (row, "(&s&s&s)", &code, &text, &remedy);
+      add_finding (out, "Warning", code, text, remedy);
+    }
 }
 
 static const char *
@@ -137,6 +163,7 @@ dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
   if (next != 0)
     add_time (out, "Next attempt", next, now);
   add_reason (out, agent);
+  add_warnings (out, dps_dbus_agent1_get_warnings (agent));
   add_line (out, "Endpoint", dps_dbus_agent1_get_endpoint (agent));
   add_line (out, "Attestation", dps_dbus_agent1_get_attestation (agent));
   add_line (out, "Registration id", dps_dbus_agent1_get_registration_id (agent));
@@ -155,6 +182,19 @@ dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
 }
 
 static void
+build_finding (JsonBuilder *builder,
+               const char *code,
+               const char *text,
+               const char *remedy)
+{
+  json_builder_begin_object (builder);
+  dps_ctl_json_add_string (builder, "code", code);
+  dps_ctl_json_add_string (builder, "text", text);
+  dps_ctl_json_add_string (builder, "remedy", remedy);
+  json_builder_end_object (builder);
+}
+
+static void
 build_reason (JsonBuilder *builder, DpsDBusAgent1 *agent)
 {
   const char *code;
@@ -163,11 +203,28 @@ build_reason (JsonBuilder *builder, DpsDBusAgent1 *agent)
 
   dps_ctl_view_reason (agent, &code, &text, &remedy);
   json_builder_set_member_name (builder, "reason");
-  json_builder_begin_object (builder);
-  dps_ctl_json_add_string (builder, "code", code);
-  dps_ctl_json_add_string (builder, "text", text);
-  dps_ctl_json_add_string (builder, "remedy", remedy);
-  json_builder_end_object (builder);
+  build_finding (builder, code, text, remedy);
+}
+
+static void
+build_warnings (JsonBuilder *builder, DpsDBusAgent1 *agent)
+{
+  GVariant *warnings = dps_dbus_agent1_get_warnings (agent);
+  gsize n = warnings != NULL ? g_variant_n_children (warnings) : 0;
+
+  json_builder_set_member_name (builder, "warnings");
+  json_builder_begin_array (builder);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) row = g_variant_get_child_value (warnings, i);
+      const char *code;
+      const char *text;
+      const char *remedy;
+
+      g_variant_get (row, "(&s&s&s)", &code, &text, &remedy);
+      build_finding (builder, code, text, remedy);
+    }
+  json_builder_end_array (builder);
 }
 
 /* Strings of a plugin's confinement; NULL where an older agent does not say. */
@@ -270,6 +327,7 @@ dps_ctl_view_print_json (DpsDBusAgent1 *agent)
                          dps_dbus_agent1_get_certificate_not_after (agent));
   json_builder_set_member_name (b, "clockOffset");
   json_builder_add_int_value (b, dps_dbus_agent1_get_clock_offset (agent));
+  build_warnings (b, agent);
   build_plugins (b, agent);
   build_network (b, agent);
   json_builder_end_object (b);

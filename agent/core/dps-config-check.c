@@ -5,6 +5,7 @@
 #include "common/dps-name.h"
 #include "core/dps-config.h"
 #include "core/dps-config-plugin.h"
+#include "core/dps-config-value.h"
 #include "net/dps-endpoint.h"
 
 #include <gio/gio.h>
@@ -89,6 +90,45 @@ check_required (DpsConfig *self, GError **error)
          require_key (self, DPS_CONFIG_REGISTRATION_ID, "gateway-1", error);
 }
 
+/* The agent cannot remove a file from anywhere else. */
+static gboolean
+check_group_key_file (DpsConfig *self, const char *value, GError **error)
+{
+  const char *import_dir = dps_config_get_import_dir (self);
+  g_autofree char *dir = g_path_get_dirname (value);
+  g_autofree char *name = g_path_get_basename (value);
+
+  if (dps_config_credential_name (value) != NULL ||
+      (g_str_equal (dir, import_dir) && !g_str_equal (name, ".") &&
+       !g_str_equal (name, "..")))
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "a group key makes its reader any device of the group, so the agent"
+               " removes the file once it has derived the device's key, and may do that"
+               " in one directory alone; put the file there and write %s/NAME, or"
+               " credential:NAME",
+               import_dir);
+  return FALSE;
+}
+
+static gboolean
+check_one_key_file (DpsConfig *self, GError **error)
+{
+  if (dps_config_get_string (self, DPS_CONFIG_KEY_FILE) == NULL ||
+      dps_config_get_string (self, DPS_CONFIG_GROUP_KEY_FILE) == NULL)
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "[plugin symmetric-key] key-file (%s) and group-key-file (%s) exclude each"
+               " other; remove one of the lines",
+               dps_config_get_source (self, DPS_CONFIG_KEY_FILE),
+               dps_config_get_source (self, DPS_CONFIG_GROUP_KEY_FILE));
+  return FALSE;
+}
+
 static gboolean
 check_one (DpsConfig *self, DpsConfigId id, GError **error)
 {
@@ -109,6 +149,8 @@ check_one (DpsConfig *self, DpsConfigId id, GError **error)
       return dps_name_check_registration_id (value, error);
     case DPS_CONFIG_API_VERSION:
       return check_api_version (value, error);
+    case DPS_CONFIG_GROUP_KEY_FILE:
+      return check_group_key_file (self, value, error);
     default:
       return TRUE;
     }
@@ -119,7 +161,7 @@ dps_config_check (DpsConfig *self, GError **error)
 {
   g_return_val_if_fail (DPS_IS_CONFIG (self), FALSE);
 
-  if (!check_required (self, error))
+  if (!check_required (self, error) || !check_one_key_file (self, error))
     return FALSE;
   for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
     if (!check_one (self, id, error))

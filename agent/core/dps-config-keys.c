@@ -128,9 +128,13 @@ static const DpsConfigKey keys[] = {
             " where the key was imported with dpsctl import-key." },
   [DPS_CONFIG_GROUP_KEY_FILE] = {
     .group = "plugin symmetric-key", .key = "group-key-file",
-    .type = DPS_CONFIG_TYPE_SECRET, .lacks = "derive device keys from a group key",
-    .text = "The key of an enrolment group in base64, from which the device's key is"
-            " derived. Whoever reads it can be any device of the group." },
+    .type = DPS_CONFIG_TYPE_SECRET,
+    .text = "The key of an enrolment group in base64, from which the key of this"
+            " registration id is derived; instead of key-file=. A file has to be in"
+            " /var/lib/dps-agent/import and the agent's own: the derived key is put into"
+            " the store, and the file is removed. A new file there replaces the key. A"
+            " credential stays on the host, of which dpsctl status warns. Whoever reads a"
+            " group key can be any device of the group." },
   [DPS_CONFIG_X509_CERTIFICATE] = {
     .group = "plugin x509", .key = "certificate", .type = DPS_CONFIG_TYPE_FILE,
     .lacks = NO_X509,

@@ -24,6 +24,7 @@ struct _DpsConfig
   GPtrArray *plugin_settings; /* DpsConfigPluginSetting * */
   char *site_file;
   char *credentials_dir;
+  char *import_dir;
 };
 
 G_DEFINE_FINAL_TYPE (DpsConfig, dps_config, G_TYPE_OBJECT)
@@ -42,6 +43,7 @@ dps_config_finalize (GObject *object)
   g_ptr_array_unref (self->plugin_settings);
   g_free (self->site_file);
   g_free (self->credentials_dir);
+  g_free (self->import_dir);
   G_OBJECT_CLASS (dps_config_parent_class)->finalize (object);
 }
 
@@ -237,6 +239,10 @@ dps_config_load (const DpsConfigPaths *paths, GError **error)
   self->site_file =
       g_build_filename (paths->config_dir, DPS_CONFIG_DROP_INS, "site.conf", NULL);
   self->credentials_dir = g_strdup (paths->credentials_dir);
+  self->import_dir =
+      g_build_filename (paths->state_dir ? paths->state_dir : DPS_STATE_DIR,
+                        DPS_CONFIG_IMPORT,
+                        NULL);
   return g_steal_pointer (&self);
 }
 
@@ -324,6 +330,22 @@ dps_config_dup_settings_of (DpsConfig *self, const char *plugin)
         g_hash_table_insert (plain, g_strdup (setting->key), g_strdup (setting->value));
     }
   return plain;
+}
+
+const char *
+dps_config_get_import_dir (DpsConfig *self)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  return self->import_dir;
+}
+
+const char *
+dps_config_get_credentials_dir (DpsConfig *self)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  return self->credentials_dir;
 }
 
 /* A descriptor of what the key names; errors are without the key. */

@@ -55,6 +55,14 @@ const char *dps_config_get_source (DpsConfig *self, DpsConfigId id);
 /* The file an operator should put a missing key in. Borrowed. */
 const char *dps_config_get_site_file (DpsConfig *self);
 
+/* The directory below the state directory from which the agent may remove what it has
+ * taken in. Borrowed. */
+#define DPS_CONFIG_IMPORT "import"
+const char *dps_config_get_import_dir (DpsConfig *self);
+
+/* Where systemd's credentials are; NULL = none were passed. Borrowed. */
+const char *dps_config_get_credentials_dir (DpsConfig *self);
+
 #define DPS_CONFIG_SECRET_MAX (16u * 1024u)
 #define DPS_CONFIG_CA_MAX (1024u * 1024u)
 

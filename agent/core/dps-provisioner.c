@@ -1,43 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-provisioner.h"
+#include "core/dps-provisioner-private.h"
 #include "common/dps-error.h"
 #include "common/dps-log.h"
-#include "core/dps-attempt.h"
-#include "core/dps-recheck.h"
 #include "core/dps-schedule.h"
 #include "core/dps-standing.h"
 #include "core/dps-summary.h"
-#include "dps/dps-pacing.h"
-
-#include <string.h>
-
-typedef enum
-{
-  WANT_NOTHING,
-  WANT_IDENTITY,
-  WANT_NEW_IDENTITY
-} Want;
-
-struct _DpsProvisioner
-{
-  GObject parent;
-  DpsSettings *settings;
-  DpsKeeper *keeper;
-  DpsReport *report;
-  DpsAttempt *attempt; /* the one in flight, or NULL */
-  GCancellable *cancellable;
-  GTask *reset; /* waits for the attempt to end */
-  guint timer;  /* until the next attempt */
-  DpsRecheck *recheck;
-  guint failures;
-  gint64 not_before;    /* monotonic: the service asked to be left alone until then */
-  DpsPollHistory polls; /* of all attempts: the service's limit knows none */
-  Want want;            /* to be begun when what is under way has ended */
-  gboolean resetting;
-  gboolean busy;
-};
 
 G_DEFINE_FINAL_TYPE (DpsProvisioner, dps_provisioner, G_TYPE_OBJECT)
 
@@ -50,9 +19,7 @@ static GParamSpec *properties[N_PROPERTIES];
 
 static guint assignment_changed;
 
-static void begin_attempt (DpsProvisioner *self);
-static void settle (DpsProvisioner *self);
-static gboolean refresh (DpsProvisioner *self, GError **error);
+static void begin (DpsProvisioner *self, Want want);
 
 static void
 dps_provisioner_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
@@ -69,6 +36,7 @@ dps_provisioner_dispose (GObject *object)
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->recheck, dps_recheck_free);
+  g_clear_pointer (&self->import, dps_group_import_free);
   g_clear_object (&self->attempt);
   g_clear_object (&self->cancellable);
   g_clear_object (&self->settings);
@@ -110,11 +78,12 @@ dps_provisioner_init (DpsProvisioner *self)
 }
 
 /* Announces whether anything is under way. */
-static void
-update_busy (DpsProvisioner *self)
+void
+dps_provisioner_update_busy (DpsProvisioner *self)
 {
   gboolean busy = self->attempt != NULL || self->timer != 0 ||
                   dps_recheck_is_active (self->recheck) ||
+                  dps_group_import_is_active (self->import) ||
                   dps_keeper_is_busy (self->keeper);
 
   if (busy == self->busy)
@@ -123,15 +92,15 @@ update_busy (DpsProvisioner *self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROPERTY_BUSY]);
 }
 
-static void
-rest (DpsProvisioner *self, const DpsFailure *reason)
+void
+dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason)
 {
   dps_report_move (self->report,
                    dps_standing_state (self->settings, self->keeper),
                    reason,
                    0);
   dps_recheck_plan (self->recheck);
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 void
@@ -145,7 +114,9 @@ dps_provisioner_start (DpsProvisioner *self)
   dps_summary_show_config (self->report, self->settings, self->keeper);
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_plugins (self->report, self->settings, NULL);
-  rest (self, reason);
+  dps_provisioner_rest (self, reason);
+  dps_group_import_look (self->import);
+  dps_provisioner_update_busy (self);
 }
 
 static gboolean
@@ -154,7 +125,7 @@ on_attempt_due (gpointer data)
   DpsProvisioner *self = data;
 
   self->timer = 0;
-  begin_attempt (self);
+  dps_provisioner_begin_attempt (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -168,15 +139,15 @@ set_timer (DpsProvisioner *self, gint64 wait)
   return (guint64) (g_get_real_time () + wait);
 }
 
-static void
-end_waits (DpsProvisioner *self)
+void
+dps_provisioner_end_waits (DpsProvisioner *self)
 {
   g_clear_handle_id (&self->timer, g_source_remove);
   dps_recheck_stop (self->recheck);
 }
 
-static void
-after_failure (DpsProvisioner *self, const DpsFailure *failure)
+void
+dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure)
 {
   DpsPlan plan;
 
@@ -188,7 +159,7 @@ after_failure (DpsProvisioner *self, const DpsFailure *failure)
                             g_random_int (),
                             dps_schedule_network_is_up ());
   dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait));
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 static void
@@ -209,23 +180,23 @@ on_reset_done (GObject *source, GAsyncResult *result, gpointer data)
     reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
   dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
-  rest (self, reason);
+  dps_provisioner_rest (self, reason);
   if (error != NULL)
     g_task_return_error (task, error);
   else
     g_task_return_boolean (task, TRUE);
-  settle (self);
+  dps_provisioner_settle (self);
 }
 
 /* What was asked for while something else was under way. */
-static void
-settle (DpsProvisioner *self)
+void
+dps_provisioner_settle (DpsProvisioner *self)
 {
   Want want = self->want;
 
   if (self->reset != NULL)
     {
-      end_waits (self);
+      dps_provisioner_end_waits (self);
       dps_http_sessions_clear (dps_settings_get_sessions (self->settings));
       self->resetting = TRUE;
       dps_keeper_reset_async (self->keeper,
@@ -235,12 +206,10 @@ settle (DpsProvisioner *self)
   else if (want != WANT_NOTHING)
     {
       self->want = WANT_NOTHING;
-      if (refresh (self, NULL) &&
-          (want == WANT_NEW_IDENTITY ||
-           !dps_standing_is_current (self->settings, self->keeper)))
-        begin_attempt (self);
+      if (dps_provisioner_refresh (self, NULL))
+        begin (self, want);
     }
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 /* After an attempt has ended, whichever way; whether it had been cancelled. */
@@ -255,22 +224,6 @@ attempt_over (DpsProvisioner *self)
 }
 
 static void
-announce_identity (DpsProvisioner *self)
-{
-  DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
-  g_autofree char *hub = NULL, *device = NULL;
-
-  g_object_get (self->report, "assigned-hub", &hub, "device-id", &device, NULL);
-  dps_summary_show_identity (self->report, self->keeper);
-  dps_message ((TOPIC ("identity"), OBJECT (identity->device_id)),
-               "provisioned to hub %s, %s",
-               identity->hub,
-               identity->verified ? "verified there" : "not verified there yet");
-  if (strcmp (hub, identity->hub) != 0 || strcmp (device, identity->device_id) != 0)
-    g_signal_emit (self, assignment_changed, 0, identity->hub, identity->device_id);
-}
-
-static void
 on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (DpsProvisioner) self = data;
@@ -281,19 +234,24 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
   if (dps_keeper_finish (DPS_KEEPER (source), result, &error))
     {
       self->failures = 0;
-      announce_identity (self);
+      if (dps_summary_announce_identity (self->report, self->keeper))
+        {
+          DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
+
+          g_signal_emit (self, assignment_changed, 0, identity->hub, identity->device_id);
+        }
       reason = dps_standing_reason (self->settings, self->keeper);
-      rest (self, reason);
+      dps_provisioner_rest (self, reason);
     }
   else
     {
       reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
       if (cancelled)
-        rest (self, reason);
+        dps_provisioner_rest (self, reason);
       else
-        after_failure (self, reason);
+        dps_provisioner_after_failure (self, reason);
     }
-  settle (self);
+  dps_provisioner_settle (self);
 }
 
 static void
@@ -318,26 +276,35 @@ on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
   if (failure == NULL)
     failure = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
   if (attempt_over (self))
-    rest (self, failure);
+    dps_provisioner_rest (self, failure);
   else
-    after_failure (self, failure);
-  settle (self);
+    dps_provisioner_after_failure (self, failure);
+  dps_provisioner_settle (self);
 }
 
 static void
 start_attempt (DpsProvisioner *self)
 {
-  end_waits (self);
+  g_autoptr (DpsImportedKey) key = NULL;
+  g_autoptr (DpsFailure) failure = NULL;
+
+  if (dps_provisioner_import_first (self, WANT_NEW_IDENTITY))
+    return;
+  dps_provisioner_end_waits (self);
+  key = dps_group_import_choose (self->import, &failure);
+  if (failure != NULL)
+    {
+      dps_report_move (self->report, DPS_STATE_ATTESTING, NULL, 0);
+      dps_provisioner_after_failure (self, failure);
+      return;
+    }
   self->cancellable = g_cancellable_new ();
-  self->attempt = dps_attempt_new (self->settings,
-                                   self->report,
-                                   dps_keeper_get_imported_key (self->keeper),
-                                   &self->polls);
+  self->attempt = dps_attempt_new (self->settings, self->report, key, &self->polls);
   dps_attempt_run_async (self->attempt,
                          self->cancellable,
                          on_attempt_done,
                          g_object_ref (self));
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 /* TRUE while something has to end before an attempt can begin. */
@@ -345,18 +312,24 @@ static gboolean
 must_wait (DpsProvisioner *self)
 {
   return self->resetting || self->reset != NULL ||
+         dps_group_import_is_active (self->import) ||
          (self->attempt != NULL && g_cancellable_is_cancelled (self->cancellable));
 }
 
 /* Begins an attempt at once, or when the service allows it. */
-static void
-begin_attempt (DpsProvisioner *self)
+void
+dps_provisioner_begin_attempt (DpsProvisioner *self)
 {
   gint64 wait = self->not_before - g_get_monotonic_time ();
   g_autoptr (DpsFailure) note = NULL;
 
   if (self->attempt != NULL)
     return;
+  if (dps_group_import_is_active (self->import))
+    {
+      self->want = WANT_NEW_IDENTITY;
+      return;
+    }
   if (wait <= 0)
     {
       start_attempt (self);
@@ -366,7 +339,7 @@ begin_attempt (DpsProvisioner *self)
     return;
   note = dps_failure_new (DPS_FAILURE_NONE, "the service asked to wait");
   dps_report_move (self->report, DPS_STATE_BACKING_OFF, note, set_timer (self, wait));
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 static void
@@ -377,14 +350,14 @@ on_rechecked (DpsProofVerdict verdict, gpointer data)
 
   if (verdict == DPS_PROOF_REFUSED && dps_settings_get_config (self->settings) != NULL)
     {
-      begin_attempt (self);
+      dps_provisioner_begin_attempt (self);
       return;
     }
   dps_summary_show_identity (self->report, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (verdict == DPS_PROOF_VERIFIED)
     dps_report_explain (self->report, reason);
-  update_busy (self);
+  dps_provisioner_update_busy (self);
 }
 
 DpsProvisioner *
@@ -396,13 +369,15 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
   self->keeper = g_object_ref (keeper);
   self->report = g_object_ref (report);
   self->recheck = dps_recheck_new (settings, keeper, report, on_rechecked, self);
+  self->import =
+      dps_group_import_new (settings, keeper, report, dps_provisioner_on_imported, self);
   return self;
 }
 
 /* Reads the configuration again, so that an operator who has just edited it need not know
  * of Reload; an error leaves the one in force where it was. */
-static gboolean
-refresh (DpsProvisioner *self, GError **error)
+gboolean
+dps_provisioner_refresh (DpsProvisioner *self, GError **error)
 {
   g_autoptr (DpsFailure) reason = NULL;
   gboolean good = dps_settings_reload (self->settings, error);
@@ -410,7 +385,7 @@ refresh (DpsProvisioner *self, GError **error)
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (self->timer == 0)
-    rest (self, reason);
+    dps_provisioner_rest (self, reason);
   return good;
 }
 
@@ -426,51 +401,57 @@ start_after_splay (DpsProvisioner *self)
 
   if (wait <= 0)
     {
-      begin_attempt (self);
+      dps_provisioner_begin_attempt (self);
       return;
     }
   dps_report_move (self->report,
                    dps_standing_state (self->settings, self->keeper),
                    note,
                    set_timer (self, wait));
-  update_busy (self);
+  dps_provisioner_update_busy (self);
+}
+
+static void
+begin (DpsProvisioner *self, Want want)
+{
+  if (want != WANT_NEW_IDENTITY && dps_standing_is_current (self->settings, self->keeper))
+    return;
+  if (want != WANT_IDENTITY_AT_BOOT)
+    dps_provisioner_begin_attempt (self);
+  else if (self->timer == 0)
+    start_after_splay (self);
+}
+
+static gboolean
+ask_for (DpsProvisioner *self, Want want, GError **error)
+{
+  if (must_wait (self))
+    {
+      self->want = MAX (self->want, want);
+      return TRUE;
+    }
+  if (self->attempt != NULL)
+    return TRUE;
+  if (!dps_provisioner_refresh (self, error) ||
+      !dps_keeper_is_readable (self->keeper, error))
+    return FALSE;
+  if (!dps_provisioner_import_first (self, want))
+    begin (self, want);
+  return TRUE;
 }
 
 gboolean
 dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **error)
 {
-  if (must_wait (self))
-    {
-      self->want = MAX (self->want, WANT_IDENTITY);
-      return TRUE;
-    }
-  if (self->attempt != NULL)
-    return TRUE;
-  if (!refresh (self, error) || !dps_keeper_is_readable (self->keeper, error))
-    return FALSE;
-  if (dps_standing_is_current (self->settings, self->keeper))
-    return TRUE;
-  if (origin == DPS_ORIGIN_OPERATOR)
-    begin_attempt (self);
-  else if (self->timer == 0)
-    start_after_splay (self);
-  return TRUE;
+  return ask_for (self,
+                  origin == DPS_ORIGIN_BOOT ? WANT_IDENTITY_AT_BOOT : WANT_IDENTITY,
+                  error);
 }
 
 gboolean
 dps_provisioner_reprovision (DpsProvisioner *self, GError **error)
 {
-  if (must_wait (self))
-    {
-      self->want = WANT_NEW_IDENTITY;
-      return TRUE;
-    }
-  if (self->attempt != NULL)
-    return TRUE;
-  if (!refresh (self, error) || !dps_keeper_is_readable (self->keeper, error))
-    return FALSE;
-  begin_attempt (self);
-  return TRUE;
+  return ask_for (self, WANT_NEW_IDENTITY, error);
 }
 
 void
@@ -486,14 +467,16 @@ dps_provisioner_cancel (DpsProvisioner *self)
     }
   if (self->timer == 0)
     return;
-  end_waits (self);
+  dps_provisioner_end_waits (self);
   reason = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
-  rest (self, reason);
+  dps_provisioner_rest (self, reason);
 }
 
 gboolean
 dps_provisioner_reload (DpsProvisioner *self, GError **error)
 {
+  Want want = WANT_NOTHING;
+
   if (self->attempt != NULL || must_wait (self))
     {
       g_set_error (error,
@@ -502,13 +485,18 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
                    "an attempt is in flight; try again");
       return FALSE;
     }
-  if (!refresh (self, error))
+  if (!dps_provisioner_refresh (self, error))
     return FALSE;
+  if (self->timer != 0)
+    want = WANT_NEW_IDENTITY;
+  else if (dps_keeper_get_identity (self->keeper) != NULL)
+    want = WANT_IDENTITY;
+  if (dps_provisioner_import_first (self, want))
+    return TRUE;
   /* What is being waited for may just have been mended, and an identity of another
    * configuration is not this host's any more. */
-  if (self->timer != 0 || (dps_keeper_get_identity (self->keeper) != NULL &&
-                           !dps_standing_is_current (self->settings, self->keeper)))
-    begin_attempt (self);
+  if (want != WANT_NOTHING)
+    begin (self, want);
   return TRUE;
 }
 
@@ -530,36 +518,14 @@ dps_provisioner_reset_async (DpsProvisioner *self,
     }
   self->reset = task;
   self->want = WANT_NOTHING;
-  if (self->attempt == NULL)
-    settle (self);
-  else
+  if (self->attempt != NULL)
     g_cancellable_cancel (self->cancellable);
+  else if (!dps_group_import_is_active (self->import))
+    dps_provisioner_settle (self);
 }
 
 gboolean
 dps_provisioner_reset_finish (DpsProvisioner *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-gboolean
-dps_provisioner_may_import (DpsProvisioner *self, GError **error)
-{
-  if (self->attempt == NULL && !self->resetting &&
-      dps_keeper_is_readable (self->keeper, error))
-    return TRUE;
-  if (error != NULL && *error == NULL)
-    g_set_error (error, DPS_ERROR, DPS_ERROR_BUSY, "an attempt is in flight; try again");
-  return FALSE;
-}
-
-void
-dps_provisioner_key_imported (DpsProvisioner *self)
-{
-  dps_message ((TOPIC ("identity")), "a device key was imported");
-  dps_summary_show_identity (self->report, self->keeper);
-  /* Whatever is being waited for, a new key is a reason to look at once. */
-  if (self->timer != 0)
-    begin_attempt (self);
-  update_busy (self);
 }

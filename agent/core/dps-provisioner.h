@@ -33,6 +33,10 @@ DpsProvisioner *dps_provisioner_new (DpsSettings *settings,
  * once both are loaded. */
 void dps_provisioner_start (DpsProvisioner *self);
 
+/* A group key is being taken in. Its file should be gone before anything else happens, so
+ * after the start the owner waits for this to end. */
+gboolean dps_provisioner_is_importing (DpsProvisioner *self);
+
 /* Does nothing where an identity of the present configuration is in force, joins an
  * attempt in flight, otherwise starts one. DPS_ERROR_NOT_CONFIGURED or what the
  * configuration's error was, where there is none to work with. */
@@ -61,6 +65,13 @@ gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
 /* A key may be put into the keeper: no attempt and no reset is under way
  * (DPS_ERROR_BUSY), and the store can be read. */
 gboolean dps_provisioner_may_import (DpsProvisioner *self, GError **error);
+
+/* The device key that comes from the group key in text (base64), for the registration id
+ * of the configuration, which is read again; the caller's. DPS_ERROR_NOT_CONFIGURED where
+ * it names none, DPS_ERROR_INVALID_ARGUMENT where text is no key. */
+DpsImportedKey *dps_provisioner_derive_key (DpsProvisioner *self,
+                                            const DpsSecret *text,
+                                            GError **error);
 
 /* A key was put into the keeper; a wait for it ends. */
 void dps_provisioner_key_imported (DpsProvisioner *self);

@@ -40,6 +40,7 @@ static const struct
   { "plugins", VARIANT, "a(sss)" },
   { "plugin-confinement", VARIANT, "a{sas}" },
   { "network-path", VARIANT, "a{sv}" },
+  { "warnings", VARIANT, "a(sss)" },
 };
 #define N_PROPERTIES G_N_ELEMENTS (table)
 
@@ -248,6 +249,46 @@ dps_report_explain (DpsReport *self, const DpsFailure *reason)
   if (reason != NULL)
     log_move (self->state, self->state, reason);
   g_object_set (self, "reason", reason_variant (reason), NULL);
+}
+
+/* Whether there was one before. */
+static gboolean
+copy_other_warnings (DpsReport *self, const char *code, GVariantBuilder *builder)
+{
+  g_autoptr (GVariant) old = NULL;
+  gboolean found = FALSE;
+
+  g_object_get (self, "warnings", &old, NULL);
+  for (gsize i = 0; i < g_variant_n_children (old); i++)
+    {
+      g_autoptr (GVariant) row = g_variant_get_child_value (old, i);
+      const char *its_code;
+
+      g_variant_get_child (row, 0, "&s", &its_code);
+      if (strcmp (its_code, code) == 0)
+        found = TRUE;
+      else
+        g_variant_builder_add_value (builder, row);
+    }
+  return found;
+}
+
+void
+dps_report_warn (DpsReport *self, DpsFailureKind kind, const DpsFailure *warning)
+{
+  GVariantBuilder builder;
+  gboolean known;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(sss)"));
+  known = copy_other_warnings (self, dps_failure_row (kind)->code, &builder);
+  if (warning != NULL)
+    g_variant_builder_add_value (&builder, reason_variant (warning));
+  if (warning != NULL && !known)
+    log_move (self->state, self->state, warning);
+  if (warning != NULL || known)
+    g_object_set (self, "warnings", g_variant_builder_end (&builder), NULL);
+  else
+    g_variant_builder_clear (&builder);
 }
 
 void

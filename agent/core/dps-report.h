@@ -31,6 +31,10 @@ void dps_report_move (DpsReport *self,
 /* Replaces the reason beside an unchanged state; NULL clears it. */
 void dps_report_explain (DpsReport *self, const DpsFailure *reason);
 
+/* Sets what an operator should see to besides the reason, one warning of each kind; NULL
+ * withdraws it. Logged when it is new. */
+void dps_report_warn (DpsReport *self, DpsFailureKind kind, const DpsFailure *warning);
+
 /* Sets a property by name; a value that did not change announces nothing. */
 void dps_report_set_string (DpsReport *self, const char *property, const char *value);
 void dps_report_set_boolean (DpsReport *self, const char *property, gboolean value);

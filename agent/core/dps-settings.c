@@ -10,7 +10,7 @@
 struct _DpsSettings
 {
   GObject parent;
-  char *config_dir, *run_dir, *vendor_dir, *credentials_dir;
+  char *config_dir, *run_dir, *vendor_dir, *credentials_dir, *state_dir;
   char *plugin_host, *plugin_dir;
   DpsConfig *config;
   GError *error;
@@ -28,6 +28,7 @@ dps_settings_finalize (GObject *object)
   g_free (self->run_dir);
   g_free (self->vendor_dir);
   g_free (self->credentials_dir);
+  g_free (self->state_dir);
   g_free (self->plugin_host);
   g_free (self->plugin_dir);
   g_clear_object (&self->config);
@@ -59,6 +60,7 @@ dps_settings_new (const DpsConfigPaths *paths,
   self->run_dir = g_strdup (paths->run_dir);
   self->vendor_dir = g_strdup (paths->vendor_dir);
   self->credentials_dir = g_strdup (paths->credentials_dir);
+  self->state_dir = g_strdup (paths->state_dir);
   self->plugin_host = g_strdup (plugin_host);
   self->plugin_dir = g_strdup (plugin_dir);
   return self;
@@ -108,7 +110,8 @@ dps_settings_reload (DpsSettings *self, GError **error)
   DpsConfigPaths paths = { self->config_dir,
                            self->run_dir,
                            self->vendor_dir,
-                           self->credentials_dir };
+                           self->credentials_dir,
+                           self->state_dir };
   g_autoptr (DpsConfig) config = NULL;
 
   g_clear_error (&self->error);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-standing.h"
+#include "core/dps-group-key.h"
 
 #include <string.h>
 
@@ -30,14 +31,27 @@ dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
   return NULL;
 }
 
+/* A device key that was derived anew, from another group key, is to be shown to DPS. */
+static gboolean
+key_is_current (DpsConfig *config, const DpsIdentity *identity, DpsImportedKey *imported)
+{
+  const char *id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
+
+  return imported == NULL || imported->registration_id == NULL ||
+         strcmp (identity->attestation, "symmetric-key") != 0 ||
+         !dps_group_key_fits (imported, id) || dps_group_key_is (imported, identity->key);
+}
+
 gboolean
 dps_standing_is_current (DpsSettings *settings, DpsKeeper *keeper)
 {
+  DpsConfig *config = dps_settings_get_config (settings);
   DpsIdentity *identity = dps_keeper_get_identity (keeper);
   g_autofree char *digest = NULL;
 
   if (identity == NULL)
     return FALSE;
-  digest = dps_config_dup_identity_digest (dps_settings_get_config (settings));
-  return strcmp (identity->config_digest, digest) == 0;
+  digest = dps_config_dup_identity_digest (config);
+  return strcmp (identity->config_digest, digest) == 0 &&
+         key_is_current (config, identity, dps_keeper_get_imported_key (keeper));
 }

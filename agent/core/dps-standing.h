@@ -13,5 +13,5 @@ DpsState dps_standing_state (DpsSettings *settings, DpsKeeper *keeper);
 DpsFailure *dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper);
 
 /* Whether there is an identity and it is one of the configuration in force, which there
- * must be. */
+ * must be, and of the key that was derived from a group key, where one was. */
 gboolean dps_standing_is_current (DpsSettings *settings, DpsKeeper *keeper);

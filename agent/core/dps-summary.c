@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-summary.h"
+#include "common/dps-log.h"
 #include "core/dps-plugin-confinement.h"
 #include "core/dps-plugin-list.h"
 
@@ -19,6 +20,21 @@ dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper)
   dps_report_set_string (report, "protection-level", dps_keeper_get_protection (keeper));
   if (identity != NULL)
     dps_report_set_string (report, "registration-id", identity->registration_id);
+}
+
+gboolean
+dps_summary_announce_identity (DpsReport *report, DpsKeeper *keeper)
+{
+  DpsIdentity *identity = dps_keeper_get_identity (keeper);
+  g_autofree char *hub = NULL, *device = NULL;
+
+  g_object_get (report, "assigned-hub", &hub, "device-id", &device, NULL);
+  dps_summary_show_identity (report, keeper);
+  dps_message ((TOPIC ("identity"), OBJECT (identity->device_id)),
+               "provisioned to hub %s, %s",
+               identity->hub,
+               identity->verified ? "verified there" : "not verified there yet");
+  return strcmp (hub, identity->hub) != 0 || strcmp (device, identity->device_id) != 0;
 }
 
 void

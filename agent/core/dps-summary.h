@@ -10,6 +10,9 @@
  * configuration in force, and what is known of the plugins. The state is not touched
  * here. */
 void dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper);
+/* The same for one that has just come into force, with a line in the journal; TRUE where
+ * its hub or device is another than before. */
+gboolean dps_summary_announce_identity (DpsReport *report, DpsKeeper *keeper);
 void dps_summary_show_config (DpsReport *report,
                               DpsSettings *settings,
                               DpsKeeper *keeper);

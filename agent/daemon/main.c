@@ -114,6 +114,7 @@ make_settings (void)
                                    : DPS_RUN_CONFIG_DIR,
     .vendor_dir = private_world ? NULL : DPS_VENDOR_CONFIG_DIR,
     .credentials_dir = g_getenv ("CREDENTIALS_DIRECTORY"),
+    .state_dir = options.state_dir,
   };
 
   return dps_settings_new (&paths,
@@ -258,6 +259,8 @@ daemon_start (Daemon *daemon, GError **error)
                                      daemon->presence);
 
   dps_provisioner_start (daemon->provisioner);
+  while (dps_provisioner_is_importing (daemon->provisioner))
+    g_main_context_iteration (NULL, TRUE);
   return dps_service_export (daemon->service, error) &&
          dps_presence_enter (daemon->presence, error);
 }

@@ -39,6 +39,19 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "the payload file cannot be used",
     "make payload-file= name a JSON file of at most 64 KiB",
     HAND },
+  [DPS_FAILURE_GROUP_KEY_REMAINS] = {
+    "DPS-E106", "configuration",
+    "the group key remains on the host, and whoever reads it can be any device of the "
+    "group",
+    "once this host is provisioned, remove the named file, or the credential from "
+    "dps-agent.service and from where it is kept; the device key stays in the store",
+    HAND },
+  [DPS_FAILURE_GROUP_KEY_GONE] = {
+    "DPS-E107", "configuration",
+    "there is no device key for this registration id, and no group key to derive it",
+    "put the group key where group-key-file= says, or run 'dpsctl import-key --group "
+    "FILE', then 'dpsctl provision'",
+    HAND },
 
   [DPS_FAILURE_PLUGIN_UNUSABLE] = {
     "DPS-E201", "attestation",

@@ -125,14 +125,18 @@ test_status_json (Fixture *f, gconstpointer data)
   JsonObject *status;
   JsonObject *path;
   JsonObject *plugin;
+  JsonObject *warning;
 
   stand_in_enter (f->agent, "backing-off|DPS-E301|no route|ask the network|42");
   dps_dbus_agent1_set_clock_offset (f->agent->agent, -7);
+  dps_dbus_agent1_set_warnings (f->agent->agent,
+                                g_variant_new_parsed ("[('DPS-E106', 'it is there', "
+                                                      "'remove it')]"));
   fixture_run (f, "--json", "status", NULL);
   /* the identity in force serves while its replacement waits */
   assert_exit (f, 0);
   status = fixture_parse_json (f, parser);
-  g_assert_cmpuint (json_object_get_size (status), ==, 17);
+  g_assert_cmpuint (json_object_get_size (status), ==, 18);
   g_assert_cmpstr (json_object_get_string_member (status, "state"), ==, "backing-off");
   g_assert_cmpint (json_object_get_int_member (status, "clockOffset"), ==, -7);
   g_assert_cmpuint ((guint64) json_object_get_int_member (status, "nextAttempt"),
@@ -143,6 +147,12 @@ test_status_json (Fixture *f, gconstpointer data)
                                      "remedy"),
       ==,
       "ask the network");
+  warning =
+      json_array_get_object_element (json_object_get_array_member (status, "warnings"),
+                                     0);
+  g_assert_cmpstr (json_object_get_string_member (warning, "code"), ==, "DPS-E106");
+  g_assert_cmpstr (json_object_get_string_member (warning, "text"), ==, "it is there");
+  g_assert_cmpstr (json_object_get_string_member (warning, "remedy"), ==, "remove it");
   path = json_object_get_object_member (status, "networkPath");
   g_assert_cmpint (json_object_get_int_member (path, "port"), ==, 443);
   plugin =
@@ -156,6 +166,14 @@ test_status_text (Fixture *f, gconstpointer data)
   stand_in_enter (f->agent, "backing-off|DPS-E301|no route|ask the network|43");
   fixture_run (f, "status", NULL);
   assert_exit (f, 0);
+  assert_lacks (f->out, "Warning:");
+  dps_dbus_agent1_set_warnings (f->agent->agent,
+                                g_variant_new_parsed ("[('DPS-E106', 'it is there', "
+                                                      "'remove\\nit')]"));
+  fixture_run (f, "status", NULL);
+  assert_contains (f->out, "Warning:           DPS-E106\n");
+  assert_contains (f->out, "  Cause:           it is there\n");
+  assert_contains (f->out, "  Remedy:          remove\\u{a}it\n");
   assert_contains (f->out, "Identity:          in force");
   assert_contains (f->out, "Device id:         gw-17\n");
   dps_dbus_agent1_set_device_id (f->agent->agent, "");
@@ -304,6 +322,13 @@ test_import_file (Fixture *f, gconstpointer data)
   g_assert_cmpstr (f->agent->key_kind, ==, "device");
   got = read_key (f->agent);
   g_assert_cmpstr (got, ==, BASE64_KEY "\n");
+  assert_lacks (f->out, BASE64_KEY);
+  assert_lacks (f->out, "still holds");
+  fixture_run (f, "import-key", "--group", file, NULL);
+  assert_exit (f, 0);
+  g_assert_cmpstr (f->agent->key_kind, ==, "group");
+  assert_contains (f->out, file);
+  assert_contains (f->out, "still holds the group key");
   assert_lacks (f->out, BASE64_KEY);
   g_unlink (file);
 }

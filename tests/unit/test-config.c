@@ -412,9 +412,6 @@ test_not_supported (Fixture *f, gconstpointer data)
     { "[store]\nrequired-protection=tpm2\n", ":2: [store] required-protection: ", "TPM" },
     { "[tpm]\ntcti=device:/dev/tpm0\n", ":2: [tpm] tcti: ", "TPM" },
     { "[tpm]\nowner-auth-file=/x\n", ":2: [tpm] owner-auth-file: ", "TPM" },
-    { "[plugin symmetric-key]\ngroup-key-file=/x\n",
-      ":2: [plugin symmetric-key] group-key-file: ",
-      "group key" },
     { "[plugin x509]\ncertificate=/x\n", ":2: [plugin x509] certificate: ", "X.509" },
     { "[plugin x509]\nkey=pkcs11:a\n", ":2: [plugin x509] key: ", "X.509" },
     { "[plugin tpm]\npersist-ek=no\n", ":2: [plugin tpm] persist-ek: ", "TPM" },
@@ -460,7 +457,7 @@ test_values_are_not_repeated (Fixture *f, gconstpointer data)
 {
   static const char *const lines[] = {
     "key-file=hunter2hunter2", "primary-key=hunter2hunter2", "key-file=/x #hunter2",
-    "key-file hunter2",        "key-file=hunter2\x01",       "group-key-file=/hunter2",
+    "key-file hunter2",        "key-file=hunter2\x01",       "group-key-file=hunter2",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (lines); i++)
@@ -1498,6 +1495,62 @@ test_table_is_sound (void)
     }
 }
 
+static void
+test_group_key_file (Fixture *f, gconstpointer data)
+{
+  g_autofree char *import_dir = path_of (f, "state/import");
+  const struct
+  {
+    const char *value; /* %s is the import directory */
+    gboolean good;
+  } rows[] = {
+    { "%s/group.key", TRUE },     { "credential:group", TRUE },
+    { "/etc/group.key", FALSE },  { "%s/deeper/group.key", FALSE },
+    { "%s/../group.key", FALSE }, { "%s/..", FALSE },
+    { "%s-2/group.key", FALSE },  { "/var/lib/dps-agent/import/group.key", FALSE },
+  };
+  g_autofree char *state = path_of (f, "state");
+
+  f->paths.state_dir = state;
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (rows[i].value, "%s", 2);
+      g_autofree char *value = g_strjoinv (import_dir, parts);
+      g_autofree char *text =
+          g_strdup_printf (COMPLETE "[plugin symmetric-key]\ngroup-key-file=%s\n", value);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsConfig) config = NULL;
+
+      g_test_message ("%s", value);
+      put (f, SITE, text);
+      config = load (f);
+      g_assert_cmpint (dps_config_check (config, &error), ==, rows[i].good);
+      if (rows[i].good)
+        continue;
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
+      assert_says (error, "[plugin symmetric-key] group-key-file: ");
+      assert_says (error, "any device of the group");
+      assert_says (error, import_dir);
+    }
+}
+
+static void
+test_group_key_file_excludes_key_file (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsConfig) config = NULL;
+
+  put (f,
+       SITE,
+       COMPLETE "[plugin symmetric-key]\nkey-file=/x\ngroup-key-file=credential:g\n");
+  config = load (f);
+  g_assert_false (dps_config_check (config, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
+  assert_says (error, "key-file (");
+  assert_says (error, SITE ":7) and group-key-file (");
+  assert_says (error, SITE ":8) exclude each other; remove one");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -1530,6 +1583,8 @@ main (int argc, char **argv)
   ADD ("check/warnings", test_warnings);
   ADD ("secret/key-file", test_key_file);
   ADD ("secret/key-file-as-agent", test_key_file_as_agent);
+  ADD ("check/group-key-file-has-its-directory", test_group_key_file);
+  ADD ("check/group-key-file-excludes-key-file", test_group_key_file_excludes_key_file);
   ADD ("secret/not-set", test_key_file_not_set);
   ADD ("secret/credential", test_credential);
   ADD ("payload-file", test_payload_file);

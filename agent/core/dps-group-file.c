@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-group-file.h"
+#include "common/dps-error.h"
+#include "common/dps-io.h"
+#include "core/dps-config-value.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <sys/stat.h>
+
+gboolean
+dps_group_file_is_credential (const char *origin)
+{
+  return g_str_has_prefix (origin, DPS_CONFIG_CREDENTIAL);
+}
+
+static char *
+origin_of (const struct stat *st)
+{
+  return g_strdup_printf ("file:%" G_GUINT64_FORMAT ".%" G_GINT64_FORMAT ".%09ld",
+                          (guint64) st->st_ino,
+                          (gint64) st->st_ctim.tv_sec,
+                          st->st_ctim.tv_nsec);
+}
+
+static const char *
+value_of (DpsConfig *config)
+{
+  return dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE);
+}
+
+char *
+dps_group_file_find (DpsConfig *config)
+{
+  const char *value = value_of (config);
+  const char *name = dps_config_credential_name (value);
+  const char *dir = dps_config_get_credentials_dir (config);
+  g_autofree char *path = NULL;
+  struct stat st;
+
+  if (name == NULL)
+    return lstat (value, &st) == 0 ? origin_of (&st) : NULL;
+  if (dir == NULL)
+    return NULL;
+  path = g_build_filename (dir, name, NULL);
+  return lstat (path, &st) == 0 ? g_strdup (value) : NULL;
+}
+
+static gboolean
+refuse (const char *path, const char *what, GError **error)
+{
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_ACCESS_DENIED,
+               "'%s' is not trusted: %s",
+               path,
+               what);
+  return FALSE;
+}
+
+/* The parents are not walked: they end in the agent's own state directory, which the
+ * store has judged. */
+static int
+open_dir (DpsConfig *config, GError **error)
+{
+  const char *path = dps_config_get_import_dir (config);
+  dps_autofd fd = dps_open_at (AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, error);
+  struct stat st;
+
+  if (fd < 0)
+    return -1;
+  if (fstat (fd, &st) < 0)
+    return dps_set_errno (error, errno, "examining '%s'", path), -1;
+  if ((st.st_uid != 0 && st.st_uid != geteuid ()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
+    {
+      refuse (path,
+              "others may write the directory; chown it to dps-agent and chmod it to "
+              "0700",
+              error);
+      return -1;
+    }
+  return dps_steal_fd (&fd);
+}
+
+static int
+open_file (DpsConfig *config, struct stat *st, GError **error)
+{
+  const char *path = value_of (config);
+  g_autofree char *name = g_path_get_basename (path);
+  dps_autofd dir = open_dir (config, error);
+  dps_autofd fd = -1;
+
+  if (dir < 0)
+    return -1;
+  fd = openat (dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0 && errno == EACCES)
+    return refuse (path, "the agent may not read it; chown it to dps-agent", error), -1;
+  if (fd < 0 && errno == ELOOP)
+    return refuse (path, "it is a link; put the file itself there", error), -1;
+  if (fd < 0)
+    return dps_set_errno (error, errno, "opening '%s'", path), -1;
+  if (!dps_check_trusted (fd, path, geteuid (), getegid (), S_IRWXO, error))
+    return -1;
+  if (fstat (fd, st) < 0)
+    return dps_set_errno (error, errno, "examining '%s'", path), -1;
+  if (st->st_nlink != 1)
+    {
+      refuse (path,
+              "the file has further names (hard links) under which the group key would "
+              "stay; copy it there instead",
+              error);
+      return -1;
+    }
+  return dps_steal_fd (&fd);
+}
+
+static DpsSecret *
+read_file (DpsConfig *config, char **origin, GError **error)
+{
+  struct stat st;
+  dps_autofd fd = open_file (config, &st, error);
+  DpsSecret *text;
+
+  if (fd < 0)
+    return NULL;
+  text = dps_secret_read_fd (fd, DPS_CONFIG_SECRET_MAX, error);
+  if (text == NULL)
+    return g_prefix_error (error, "'%s': ", value_of (config)), NULL;
+  *origin = origin_of (&st);
+  return text;
+}
+
+DpsSecret *
+dps_group_file_read (DpsConfig *config, char **origin, GError **error)
+{
+  const char *value = value_of (config);
+  DpsSecret *text;
+
+  if (dps_config_credential_name (value) != NULL)
+    {
+      text = dps_config_read_secret (config, DPS_CONFIG_GROUP_KEY_FILE, error);
+      if (text != NULL)
+        *origin = g_strdup (value);
+      return text;
+    }
+  text = read_file (config, origin, error);
+  if (text == NULL)
+    g_prefix_error (error,
+                    "%s: [plugin symmetric-key] group-key-file: ",
+                    dps_config_get_source (config, DPS_CONFIG_GROUP_KEY_FILE));
+  return text;
+}
+
+gboolean
+dps_group_file_remove (DpsConfig *config, const char *origin, GError **error)
+{
+  const char *path = value_of (config);
+  g_autofree char *name = g_path_get_basename (path);
+  g_autofree char *found = NULL;
+  dps_autofd dir = open_dir (config, error);
+  struct stat st;
+
+  if (dir < 0)
+    return FALSE;
+  if (fstatat (dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno == ENOENT || dps_set_errno (error, errno, "examining '%s'", path);
+  found = origin_of (&st);
+  if (!g_str_equal (found, origin))
+    return TRUE;
+  if (unlinkat (dir, name, 0) < 0 && errno != ENOENT)
+    return dps_set_errno (error, errno, "removing '%s'", path);
+  if (fsync (dir) < 0)
+    return dps_set_errno (error,
+                          errno,
+                          "syncing '%s'",
+                          dps_config_get_import_dir (config));
+  return TRUE;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-group-key.h"
+#include "core/dps-keeper.h"
+#include "dps/dps-sas.h"
+
+gboolean
+dps_group_key_fits (const DpsImportedKey *stored, const char *registration_id)
+{
+  return stored->registration_id == NULL ||
+         (registration_id != NULL &&
+          g_ascii_strcasecmp (stored->registration_id, registration_id) == 0);
+}
+
+/* A credential is there at each start, so it counts for what the agent took from it; a
+ * key that somebody handed to the agent counts more. */
+static gboolean
+credential_is_new (const DpsKeyFacts *facts)
+{
+  const DpsImportedKey *stored = facts->stored;
+
+  if (stored == NULL || !dps_group_key_fits (stored, facts->registration_id))
+    return TRUE;
+  if (stored->origin == NULL)
+    return FALSE;
+  return !facts->is_known || g_strcmp0 (stored->origin, facts->found) != 0;
+}
+
+DpsKeyChoice
+dps_group_key_choose (const DpsKeyFacts *facts)
+{
+  const DpsImportedKey *stored = facts->stored;
+
+  if (facts->found != NULL && facts->is_credential)
+    {
+      if (credential_is_new (facts))
+        return DPS_KEY_DERIVE;
+    }
+  else if (facts->found != NULL)
+    return stored != NULL && g_strcmp0 (stored->origin, facts->found) == 0
+               ? DPS_KEY_REMOVE
+               : DPS_KEY_DERIVE;
+  if (stored != NULL && dps_group_key_fits (stored, facts->registration_id))
+    return DPS_KEY_STORED;
+  if (facts->has_key_file)
+    return DPS_KEY_FILE;
+  if (stored != NULL)
+    return DPS_KEY_OTHER_ID;
+  return facts->has_group_key_file ? DPS_KEY_GONE : DPS_KEY_FILE;
+}
+
+static DpsSecret *
+decode (const DpsSecret *text, GError **error)
+{
+  return dps_secret_new_from_base64 ((const char *) dps_secret_data (text),
+                                     dps_secret_size (text),
+                                     DPS_DEVICE_KEY_MIN,
+                                     DPS_DEVICE_KEY_MAX,
+                                     error);
+}
+
+DpsImportedKey *
+dps_group_key_derive (const DpsSecret *text,
+                      const char *registration_id,
+                      const char *origin,
+                      GError **error)
+{
+  g_autofree char *id = g_ascii_strdown (registration_id, -1);
+  g_autoptr (DpsSecret) group_key = decode (text, error);
+  g_autoptr (DpsSecret) key = NULL;
+  g_autoptr (DpsSecret) key_text = NULL;
+
+  if (group_key == NULL)
+    return g_prefix_error (error, "the group key is refused: "), NULL;
+  key = dps_sas_derive_group_key (group_key, id, error);
+  if (key == NULL)
+    return NULL;
+  key_text = dps_secret_to_base64 (key);
+  return dps_imported_key_new (key_text, id, origin);
+}
+
+gboolean
+dps_group_key_is (const DpsImportedKey *imported, const DpsSecret *key)
+{
+  g_autoptr (DpsSecret) own = decode (imported->text, NULL);
+
+  return own != NULL && dps_secret_equal (own, key);
+}

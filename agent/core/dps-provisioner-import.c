@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "core/dps-provisioner-private.h"
+#include "common/dps-error.h"
+#include "common/dps-log.h"
+#include "core/dps-group-key.h"
+#include "core/dps-standing.h"
+#include "core/dps-summary.h"
+
+gboolean
+dps_provisioner_import_first (DpsProvisioner *self, Want want)
+{
+  if (!dps_group_import_look (self->import))
+    return FALSE;
+  dps_provisioner_end_waits (self);
+  self->want = MAX (self->want, want);
+  dps_report_move (self->report, DPS_STATE_ATTESTING, NULL, 0);
+  dps_provisioner_update_busy (self);
+  return TRUE;
+}
+
+void
+dps_provisioner_on_imported (DpsFailure *failure, gpointer data)
+{
+  DpsProvisioner *self = data;
+  g_autoptr (DpsFailure) reason = NULL;
+
+  dps_summary_show_identity (self->report, self->keeper);
+  if (failure != NULL && self->want != WANT_NOTHING && self->reset == NULL)
+    {
+      self->want = WANT_NOTHING;
+      dps_provisioner_after_failure (self, failure);
+      return;
+    }
+  reason = failure ? dps_failure_ref (failure)
+                   : dps_standing_reason (self->settings, self->keeper);
+  dps_provisioner_rest (self, reason);
+  dps_provisioner_settle (self);
+}
+
+gboolean
+dps_provisioner_is_importing (DpsProvisioner *self)
+{
+  return dps_group_import_is_active (self->import);
+}
+
+gboolean
+dps_provisioner_may_import (DpsProvisioner *self, GError **error)
+{
+  if (self->attempt == NULL && !self->resetting &&
+      !dps_group_import_is_active (self->import) &&
+      dps_keeper_is_readable (self->keeper, error))
+    return TRUE;
+  if (error != NULL && *error == NULL)
+    g_set_error (error, DPS_ERROR, DPS_ERROR_BUSY, "an attempt is in flight; try again");
+  return FALSE;
+}
+
+DpsImportedKey *
+dps_provisioner_derive_key (DpsProvisioner *self, const DpsSecret *text, GError **error)
+{
+  const char *id;
+
+  if (!dps_provisioner_refresh (self, error))
+    return NULL;
+  id = dps_config_get_string (dps_settings_get_config (self->settings),
+                              DPS_CONFIG_REGISTRATION_ID);
+  if (id != NULL)
+    return dps_group_key_derive (text, id, NULL, error);
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_CONFIGURED,
+               "%s a device key is derived for a registration id; %s",
+               dps_failure_row (DPS_FAILURE_NO_REGISTRATION_ID)->code,
+               dps_failure_row (DPS_FAILURE_NO_REGISTRATION_ID)->remedy);
+  return NULL;
+}
+
+void
+dps_provisioner_key_imported (DpsProvisioner *self)
+{
+  dps_message ((TOPIC ("identity")), "a device key was imported");
+  dps_summary_show_identity (self->report, self->keeper);
+  /* Whatever is being waited for, a new key is a reason to look at once. */
+  if (self->timer != 0)
+    dps_provisioner_begin_attempt (self);
+  dps_provisioner_update_busy (self);
+}

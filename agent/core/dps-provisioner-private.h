@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-attempt.h"
+#include "core/dps-group-import.h"
+#include "core/dps-provisioner.h"
+#include "core/dps-recheck.h"
+#include "dps/dps-pacing.h"
+
+/* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
+ * begins, dps-provisioner-import.c how keys come in. */
+
+typedef enum
+{
+  WANT_NOTHING,
+  WANT_IDENTITY_AT_BOOT,
+  WANT_IDENTITY,
+  WANT_NEW_IDENTITY
+} Want;
+
+struct _DpsProvisioner
+{
+  GObject parent;
+  DpsSettings *settings;
+  DpsKeeper *keeper;
+  DpsReport *report;
+  DpsAttempt *attempt; /* the one in flight, or NULL */
+  GCancellable *cancellable;
+  GTask *reset; /* waits for the attempt to end */
+  guint timer;  /* until the next attempt */
+  DpsRecheck *recheck;
+  DpsGroupImport *import;
+  guint failures;
+  gint64 not_before;    /* monotonic: the service asked to be left alone until then */
+  DpsPollHistory polls; /* of all attempts: the service's limit knows none */
+  Want want;            /* to be begun when what is under way has ended */
+  gboolean resetting;
+  gboolean busy;
+};
+
+/* Takes a group key that lies there before anything else; want is done after it. FALSE
+ * where there is none to take. */
+gboolean dps_provisioner_import_first (DpsProvisioner *self, Want want);
+/* DpsGroupImportDone */
+void dps_provisioner_on_imported (DpsFailure *failure, gpointer data);
+
+/* Nothing is under way: the state that follows from configuration and store. */
+void dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason);
+/* Plans the next attempt. */
+void dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure);
+/* Does what was asked for while something else was under way. */
+void dps_provisioner_settle (DpsProvisioner *self);
+/* Begins an attempt at once, or when the service allows it. */
+void dps_provisioner_begin_attempt (DpsProvisioner *self);
+void dps_provisioner_end_waits (DpsProvisioner *self);
+/* Announces whether anything is under way. */
+void dps_provisioner_update_busy (DpsProvisioner *self);
+/* Reads the configuration again; an error leaves the one in force where it was. */
+gboolean dps_provisioner_refresh (DpsProvisioner *self, GError **error);
