@@ -7,7 +7,9 @@
 struct _DpsKeeper
 {
   GObject parent;
-  DpsStore *store;
+  char *path;
+  DpsSealer *sealer;
+  DpsStore *store; /* NULL while it could not be opened */
   DpsVault *vault;
   gboolean busy;
   DpsFailure *failure; /* the store holds something that could not be read */
@@ -21,6 +23,8 @@ dps_keeper_finalize (GObject *object)
   DpsKeeper *self = DPS_KEEPER (object);
 
   g_clear_object (&self->store);
+  g_clear_object (&self->sealer);
+  g_free (self->path);
   g_clear_pointer (&self->vault, dps_vault_free);
   g_clear_pointer (&self->failure, dps_failure_unref);
   G_OBJECT_CLASS (dps_keeper_parent_class)->finalize (object);
@@ -39,26 +43,48 @@ dps_keeper_init (DpsKeeper *self)
 }
 
 DpsKeeper *
-dps_keeper_new (DpsStore *store)
+dps_keeper_new (const char *path, DpsSealer *sealer)
 {
   DpsKeeper *self = g_object_new (DPS_TYPE_KEEPER, NULL);
 
-  self->store = g_object_ref (store);
+  self->path = g_strdup (path);
+  self->sealer = g_object_ref (sealer);
   return self;
+}
+
+gboolean
+dps_keeper_open (DpsKeeper *self, GError **error)
+{
+  if (self->store == NULL)
+    self->store = dps_store_open (self->path, self->sealer, error);
+  return self->store != NULL;
 }
 
 static DpsVault *
 read_vault (DpsKeeper *self, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
-  g_autoptr (DpsSecret) bytes = dps_store_load (self->store, NULL, NULL, &local_error);
+  g_autoptr (DpsSecret) bytes = NULL;
 
+  if (!dps_keeper_open (self, error))
+    return NULL;
+  bytes = dps_store_load (self->store, NULL, NULL, &local_error);
   if (bytes != NULL)
     return dps_vault_unpack (bytes, error);
   if (g_error_matches (local_error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED))
     return dps_vault_new ();
   g_propagate_error (error, g_steal_pointer (&local_error));
   return NULL;
+}
+
+static DpsFailureKind
+failure_kind (DpsKeeper *self, const GError *error)
+{
+  if (self->store == NULL)
+    return DPS_FAILURE_STORE_OPEN;
+  return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED)
+             ? DPS_FAILURE_STORE_NEWER
+             : DPS_FAILURE_STORE_READ;
 }
 
 void
@@ -70,13 +96,7 @@ dps_keeper_load (DpsKeeper *self)
   g_clear_pointer (&self->failure, dps_failure_unref);
   if (vault == NULL)
     {
-      self->failure =
-          dps_failure_new_from_error (g_error_matches (error,
-                                                       DPS_ERROR,
-                                                       DPS_ERROR_NOT_SUPPORTED)
-                                          ? DPS_FAILURE_STORE_NEWER
-                                          : DPS_FAILURE_STORE_READ,
-                                      error);
+      self->failure = dps_failure_new_from_error (failure_kind (self, error), error);
       return;
     }
   dps_vault_free (self->vault);
@@ -133,6 +153,12 @@ dps_keeper_get_protection (DpsKeeper *self)
 }
 
 gboolean
+dps_keeper_is_read_only (DpsKeeper *self)
+{
+  return self->store != NULL && dps_store_is_read_only (self->store);
+}
+
+gboolean
 dps_keeper_is_busy (DpsKeeper *self)
 {
   return self->busy;
@@ -173,6 +199,7 @@ change (DpsKeeper *self,
         gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
+  GError *error = NULL;
 
   g_task_set_task_data (task, vault, (GDestroyNotify) dps_vault_free);
   if (self->busy)
@@ -190,6 +217,11 @@ change (DpsKeeper *self,
                                DPS_ERROR,
                                DPS_ERROR_FAILED,
                                "the store holds what cannot be read");
+      return;
+    }
+  if (!dps_keeper_open (self, &error))
+    {
+      g_task_return_error (task, error);
       return;
     }
   self->busy = TRUE;

@@ -13,11 +13,14 @@
 #define DPS_TYPE_KEEPER (dps_keeper_get_type ())
 G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
 
-/* References store. */
-DpsKeeper *dps_keeper_new (DpsStore *store);
+/* For the store in the state directory path; references sealer. */
+DpsKeeper *dps_keeper_new (const char *path, DpsSealer *sealer);
 
-/* Reads the store; blocks, for use at start. An empty store is an empty vault. Where it
- * could not be read the vault is empty too, and there is a failure. */
+/* Opens the store where it is not open yet; blocks. Errors as dps_store_open(). */
+gboolean dps_keeper_open (DpsKeeper *self, GError **error);
+
+/* Opens and reads the store; blocks, for use at start. An empty store is an empty vault.
+ * Where it could not be read the vault is empty too, and there is a failure. */
 void dps_keeper_load (DpsKeeper *self);
 
 /* Why the store could not be read; NULL where it was. Borrowed. */
@@ -34,6 +37,9 @@ DpsImportedKey *dps_keeper_get_imported_key (DpsKeeper *self);
 
 /* "host", or "none" while nothing is stored; static. */
 const char *dps_keeper_get_protection (DpsKeeper *self);
+
+/* Whether changes fail for want of a writable file system (dps_store_is_read_only()). */
+gboolean dps_keeper_is_read_only (DpsKeeper *self);
 
 gboolean dps_keeper_is_busy (DpsKeeper *self);
 

@@ -374,14 +374,16 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
   return self;
 }
 
-/* Reads the configuration again, so that an operator who has just edited it need not know
- * of Reload; an error leaves the one in force where it was. */
+/* Reads the configuration again, and a store that could not be read: an operator who has
+ * just mended them need not know of Reload. An error leaves what is in force. */
 gboolean
 dps_provisioner_refresh (DpsProvisioner *self, GError **error)
 {
   g_autoptr (DpsFailure) reason = NULL;
   gboolean good = dps_settings_reload (self->settings, error);
 
+  if (dps_keeper_is_readable (self->keeper, NULL))
+    dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (self->timer == 0)

@@ -26,6 +26,8 @@ dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
     return dps_failure_ref (dps_keeper_get_failure (keeper));
   if (error != NULL)
     return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
+  if (dps_keeper_is_read_only (keeper))
+    return dps_failure_new (DPS_FAILURE_STORE_WRITE, "its file system is read-only");
   if (identity != NULL && !identity->verified)
     return dps_failure_new (DPS_FAILURE_UNVERIFIED, NULL);
   return NULL;

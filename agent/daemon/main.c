@@ -149,25 +149,27 @@ print_config (void)
   return 0;
 }
 
-static DpsStore *
-open_store (GError **error)
+/* A store that cannot be opened is no reason to be silent about why: the keeper tries
+ * again, and status shows what it met. */
+static DpsKeeper *
+make_keeper (void)
 {
   const char *path = options.state_dir ? options.state_dir : DPS_STATE_DIR;
   g_autoptr (DpsSealer) sealer = dps_host_sealer_new ();
+  DpsKeeper *keeper = dps_keeper_new (path, sealer);
   gint64 deadline = g_get_monotonic_time () + LOCK_WAIT_SECONDS * G_USEC_PER_SEC;
 
   for (;;)
     {
-      g_autoptr (GError) local_error = NULL;
-      DpsStore *store = dps_store_open (path, sealer, &local_error);
+      g_autoptr (GError) error = NULL;
 
-      if (store != NULL)
-        return store;
-      if (!g_error_matches (local_error, DPS_ERROR, DPS_ERROR_BUSY) ||
+      if (dps_keeper_open (keeper, &error))
+        return keeper;
+      if (!g_error_matches (error, DPS_ERROR, DPS_ERROR_BUSY) ||
           g_get_monotonic_time () > deadline)
         {
-          g_propagate_error (error, g_steal_pointer (&local_error));
-          return NULL;
+          dps_warning ((TOPIC ("store"), OBJECT (path)), "%s", error->message);
+          return keeper;
         }
       g_usleep (LOCK_RETRY_MS * 1000);
     }
@@ -233,11 +235,9 @@ close_up (void)
 static gboolean
 daemon_start (Daemon *daemon, GError **error)
 {
-  g_autoptr (DpsStore) store = open_store (error);
   guint idle_ms = (guint) (CLAMP (options.idle_seconds, 0, 86400) * 1000);
 
-  if (store == NULL)
-    return FALSE;
+  daemon->keeper = make_keeper ();
   daemon->connection = connect_bus (error);
   if (daemon->connection == NULL)
     return FALSE;
@@ -245,7 +245,6 @@ daemon_start (Daemon *daemon, GError **error)
   g_signal_connect (daemon->connection, "closed", G_CALLBACK (on_bus_closed), daemon);
 
   daemon->settings = make_settings ();
-  daemon->keeper = dps_keeper_new (store);
   daemon->report = dps_report_new ();
   daemon->provisioner =
       dps_provisioner_new (daemon->settings, daemon->keeper, daemon->report);

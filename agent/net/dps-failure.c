@@ -276,6 +276,11 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "the store was written by a newer version",
     "install that version again, or run 'dpsctl reset --yes'",
     HAND },
+  [DPS_FAILURE_STORE_OPEN] = {
+    "DPS-E604", "store",
+    "the state directory cannot be used; nothing in it was touched",
+    "do what the text says, then run 'dpsctl provision'",
+    HAND },
 
   [DPS_FAILURE_CANCELLED] = {
     "DPS-E701", "control",

@@ -35,6 +35,7 @@ struct _DpsStore
   DpsSealer *sealer;
   int dir_fd;
   int lock_fd;
+  gint read_only; /* atomic; TRUE until a commit shows that it is over */
 
   GMutex mutex;
   gboolean has_uuid;
@@ -129,13 +130,41 @@ open_dir (DpsStore *self, GError **error)
     }
 }
 
+/* What is stored is served from a read-only file system too: that is what a bad disk
+ * makes of itself, and an identity is needed to report it. */
+static gboolean
+open_lock (DpsStore *self, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  self->lock_fd =
+      dps_open_at (self->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NONBLOCK, 0600, &local);
+  if (self->lock_fd < 0 && g_error_matches (local, G_IO_ERROR, G_IO_ERROR_READ_ONLY))
+    {
+      self->lock_fd =
+          dps_open_at (self->dir_fd, LOCK_NAME, O_RDONLY | O_NONBLOCK, 0, NULL);
+      self->read_only = self->lock_fd >= 0;
+      if (self->read_only)
+        dps_warning ((TOPIC ("store"), OBJECT (self->path)),
+                     "the state directory is on a read-only file system; what is stored "
+                     "is served, nothing can be changed before it is writable again");
+    }
+  if (self->lock_fd >= 0)
+    return TRUE;
+  g_propagate_prefixed_error (error,
+                              g_steal_pointer (&local),
+                              "state directory '%s' must be writable and '%s' in it a "
+                              "file: ",
+                              self->path,
+                              LOCK_NAME);
+  return FALSE;
+}
+
 static gboolean
 take_lock (DpsStore *self, GError **error)
 {
-  self->lock_fd =
-      dps_open_at (self->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NONBLOCK, 0600, error);
-  if (self->lock_fd < 0)
-    return g_prefix_error (error, "state directory '%s': ", self->path), FALSE;
+  if (!open_lock (self, error))
+    return FALSE;
   if (flock (self->lock_fd, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
   if (errno != EWOULDBLOCK)
@@ -391,9 +420,10 @@ dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error)
       !prepare_header (self, found, &header, error) ||
       !write_next (self, &header, payload, error) ||
       !verify (self, &header, payload, error))
-    return FALSE;
+    return g_prefix_error (error, "storing in '%s': ", self->path), FALSE;
 
   set_identity (self, &header);
+  g_atomic_int_set (&self->read_only, FALSE);
   dps_info ((TOPIC ("store"), OBJECT (self->path)),
             "committed generation %" G_GUINT64_FORMAT,
             header.number);
@@ -439,6 +469,14 @@ dps_store_reset (DpsStore *self, GError **error)
   self->protection = dps_sealer_get_protection (self->sealer);
   dps_info ((TOPIC ("store"), OBJECT (self->path)), "forgot all that was stored");
   return TRUE;
+}
+
+gboolean
+dps_store_is_read_only (DpsStore *self)
+{
+  g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
+
+  return g_atomic_int_get (&self->read_only);
 }
 
 const char *

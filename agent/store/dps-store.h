@@ -53,6 +53,10 @@ gboolean dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error);
  * shortens no wait. Works on what load and commit refuse. */
 gboolean dps_store_reset (DpsStore *self, GError **error);
 
+/* Whether the file system was read-only when the store was opened: what is there is
+ * served, and every change fails. */
+gboolean dps_store_is_read_only (DpsStore *self);
+
 /* The level that protects what was last loaded or committed, before that the sealer's:
  * "host" or "tpm2+host". Static. */
 const char *dps_store_get_protection (DpsStore *self);

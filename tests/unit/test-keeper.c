@@ -35,17 +35,19 @@ put (DpsKeeper *keeper, GError **error)
 static void
 test_round_trip (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->store);
+  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer);
   g_autoptr (DpsKeeper) again = NULL;
   g_autoptr (GError) error = NULL;
 
+  store_fixture_close (f);
   dps_keeper_load (keeper);
   g_assert_null (dps_keeper_get_failure (keeper));
   g_assert_null (dps_keeper_get_identity (keeper));
   g_assert_true (put (keeper, &error));
   g_assert_no_error (error);
 
-  again = dps_keeper_new (f->store);
+  g_clear_object (&keeper);
+  again = dps_keeper_new (f->path, f->sealer);
   dps_keeper_load (again);
   g_assert_cmpstr (dps_keeper_get_identity (again)->device_id, ==, "edge-host-0001");
 }
@@ -55,15 +57,18 @@ test_round_trip (StoreFixture *f, gconstpointer data)
 static void
 test_unreadable (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->store);
+  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer);
   g_autoptr (GError) error = NULL;
 
   store_fixture_commit (f, "of another kind");
+  store_fixture_close (f);
   dps_keeper_load (keeper);
   g_assert_nonnull (dps_keeper_get_failure (keeper));
   g_assert_false (put (keeper, &error));
   g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
   g_assert_false (dps_keeper_is_busy (keeper));
+  g_clear_object (&keeper);
+  store_fixture_open (f);
   store_fixture_assert_load (f, "of another kind", 1, TRUE);
 }
 
