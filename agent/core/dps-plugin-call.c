@@ -334,7 +334,7 @@ dps_plugin_call_start (GTask *task)
   call->child = dps_plugin_child_spawn (call->host_path,
                                         call->plugin_dir,
                                         call->name,
-                                        call->allow_unix,
+                                        call->allowed,
                                         on_ended,
                                         task,
                                         &error);

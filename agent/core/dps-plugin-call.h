@@ -33,7 +33,7 @@ typedef struct
   const char *host_path;
   const char *plugin_dir;
   const char *name;
-  gboolean allow_unix;
+  DpsPluginAllowed allowed;
   guint override; /* ms for each deadline; 0 = the table's */
 
   DpsPluginPhase verb;

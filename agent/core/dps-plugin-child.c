@@ -219,10 +219,10 @@ static gboolean
 spawn (DpsPluginChild *self,
        const char *host_path,
        const char *plugin_dir,
-       gboolean allow_unix,
+       DpsPluginAllowed allowed,
        GError **error)
 {
-  const char *argv[9] = { host_path, "--fd", "3" };
+  const char *argv[10] = { host_path, "--fd", "3" };
   gsize n = 3;
   dps_autofd null = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   dps_autofd ours = -1, theirs = -1, output = -1;
@@ -233,8 +233,10 @@ spawn (DpsPluginChild *self,
       argv[n++] = "--plugin-dir";
       argv[n++] = plugin_dir;
     }
-  if (allow_unix)
+  if (allowed & DPS_PLUGIN_ALLOW_UNIX)
     argv[n++] = "--allow-unix";
+  if (allowed & DPS_PLUGIN_ALLOW_ANY_OWNER)
+    argv[n++] = "--any-owner";
   argv[n++] = "--";
   argv[n++] = self->name;
   if (null < 0 || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
@@ -267,7 +269,7 @@ DpsPluginChild *
 dps_plugin_child_spawn (const char *host_path,
                         const char *plugin_dir,
                         const char *name,
-                        gboolean allow_unix,
+                        DpsPluginAllowed allowed,
                         DpsPluginChildEnded ended,
                         gpointer data,
                         GError **error)
@@ -279,7 +281,7 @@ dps_plugin_child_spawn (const char *host_path,
   self->line = g_string_new (NULL);
   self->ended = ended;
   self->data = data;
-  if (!spawn (self, host_path, plugin_dir, allow_unix, error))
+  if (!spawn (self, host_path, plugin_dir, allowed, error))
     {
       dps_plugin_child_free (self);
       return NULL;

@@ -14,15 +14,22 @@ typedef void (*DpsPluginChildEnded) (int wait_status, gpointer data);
 /* At most this much of a child's output reaches the log. */
 #define DPS_PLUGIN_OUTPUT_MAX 4096
 
+/* Exceptions from the confinement and from the rules for plugin files. */
+typedef enum
+{
+  DPS_PLUGIN_ALLOW_NOTHING = 0,
+  DPS_PLUGIN_ALLOW_UNIX = 1 << 0,      /* sockets of AF_UNIX */
+  DPS_PLUGIN_ALLOW_ANY_OWNER = 1 << 1, /* see dps_plugin_runner_set_any_owner() */
+} DpsPluginAllowed;
+
 /* Starts host_path for the plugin in a process group, session environment and descriptor
  * table of its own: 0 is /dev/null, 1 and 2 are read here, 3 is the socket, and there are
- * no others. plugin_dir NULL = the compiled-in one; allow_unix: it may open sockets of
- * AF_UNIX. ended is called when the process is reaped. NULL with error set where it can
- * not be started. */
+ * no others. plugin_dir NULL = the compiled-in one. ended is called when the process is
+ * reaped. NULL with error set where it can not be started. */
 DpsPluginChild *dps_plugin_child_spawn (const char *host_path,
                                         const char *plugin_dir,
                                         const char *name,
-                                        gboolean allow_unix,
+                                        DpsPluginAllowed allowed,
                                         DpsPluginChildEnded ended,
                                         gpointer data,
                                         GError **error);

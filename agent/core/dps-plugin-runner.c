@@ -16,7 +16,7 @@ struct _DpsPluginRunner
   char *plugin_dir;
   char *name;
   int tpm;
-  gboolean allow_unix;
+  DpsPluginAllowed allowed;
   guint deadline; /* ms, 0 = those of the table */
   gint64 start_time;
 };
@@ -328,7 +328,7 @@ new_call (DpsPluginRunner *self,
   call->host_path = self->host_path;
   call->plugin_dir = self->plugin_dir;
   call->name = self->name;
-  call->allow_unix = self->allow_unix;
+  call->allowed = self->allowed;
   call->override = self->deadline;
   call->loaded = send_configure;
   call->verb = verb;
@@ -487,6 +487,18 @@ dps_plugin_runner_set_deadline (DpsPluginRunner *self, guint ms)
   self->deadline = ms;
 }
 
+static void
+allow (DpsPluginRunner *self, DpsPluginAllowed what, gboolean allowed)
+{
+  self->allowed = allowed ? self->allowed | what : self->allowed & ~what;
+}
+
+void
+dps_plugin_runner_set_any_owner (DpsPluginRunner *self, gboolean any_owner)
+{
+  allow (self, DPS_PLUGIN_ALLOW_ANY_OWNER, any_owner);
+}
+
 gboolean
 dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error)
 {
@@ -504,9 +516,9 @@ dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error)
 }
 
 void
-dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow)
+dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow_unix)
 {
-  self->allow_unix = allow;
+  allow (self, DPS_PLUGIN_ALLOW_UNIX, allow_unix);
 }
 
 gint64

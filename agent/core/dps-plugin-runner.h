@@ -73,12 +73,16 @@ const char *dps_plugin_runner_get_name (DpsPluginRunner *self);
 /* For tests: ms for each deadline instead of those of the table; 0 = the table's. */
 void dps_plugin_runner_set_deadline (DpsPluginRunner *self, guint ms);
 
+/* For checking a plugin that is not installed, never in the agent: its file and the
+ * directories above it may belong to anybody. */
+void dps_plugin_runner_set_any_owner (DpsPluginRunner *self, gboolean any_owner);
+
 /* The descriptor that children speak to a TPM on; a copy is kept. -1 = none. */
 gboolean dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error);
 
 /* The one exception from the confinement: children may open sockets of AF_UNIX, for a
  * token daemon. */
-void dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow);
+void dps_plugin_runner_set_allow_unix (DpsPluginRunner *self, gboolean allow_unix);
 
 /* From spawning to the reply of Load, of the last call that got so far, in µs. */
 gint64 dps_plugin_runner_get_start_time (DpsPluginRunner *self);

@@ -20,6 +20,7 @@ struct _DpsAttestor
   char *plugin_dir;
   char *name;
   DpsAttestorConfinement confinement;
+  gboolean any_owner;
   gboolean loaded;
   gboolean configured;
   DpsPluginInfo info;
@@ -125,7 +126,11 @@ handle_load (DpsAttestor1 *skeleton,
                    self->name);
       return fail (invocation, error);
     }
-  if (!dps_module_load (self->plugin_dir, self->name, &self->info, &error))
+  if (!dps_module_load (self->plugin_dir,
+                        self->name,
+                        self->any_owner,
+                        &self->info,
+                        &error))
     return fail (invocation, error);
   self->loaded = TRUE;
   g_variant_dict_init (&facts, NULL);
@@ -509,13 +514,15 @@ dps_attestor_init (DpsAttestor *self)
 DpsAttestor *
 dps_attestor_new (const char *plugin_dir,
                   const char *name,
-                  const DpsAttestorConfinement *confinement)
+                  const DpsAttestorConfinement *confinement,
+                  gboolean any_owner)
 {
   DpsAttestor *self = g_object_new (DPS_TYPE_ATTESTOR, NULL);
 
   self->plugin_dir = g_strdup (plugin_dir);
   self->name = g_strdup (name);
   self->confinement = *confinement;
+  self->any_owner = any_owner;
   return self;
 }
 

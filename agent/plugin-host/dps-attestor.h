@@ -19,10 +19,11 @@ typedef struct
 } DpsAttestorConfinement;
 
 /* For the plugin called name in plugin_dir; nothing is loaded yet. confinement is
- * copied. */
+ * copied. any_owner: see dps_module_load(). */
 DpsAttestor *dps_attestor_new (const char *plugin_dir,
                                const char *name,
-                               const DpsAttestorConfinement *confinement);
+                               const DpsAttestorConfinement *confinement,
+                               gboolean any_owner);
 
 gboolean dps_attestor_export (DpsAttestor *self,
                               GDBusConnection *connection,

@@ -26,7 +26,11 @@ untrusted (GError **error, const char *file, const char *directory, const char *
 }
 
 static gboolean
-check_file (int fd, const char *file, const char *directory, GError **error)
+check_file (int fd,
+            const char *file,
+            const char *directory,
+            gboolean any_owner,
+            GError **error)
 {
   g_autofree char *what = NULL;
   struct stat st;
@@ -35,6 +39,8 @@ check_file (int fd, const char *file, const char *directory, GError **error)
     return dps_set_errno (error, errno, "examining '%s/%s'", directory, file);
   if (!S_ISREG (st.st_mode))
     return untrusted (error, file, directory, "no regular file");
+  if (any_owner)
+    return TRUE;
   if (st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
     return TRUE;
   what = g_strdup_printf ("of owner %u and mode %04o", st.st_uid, st.st_mode & 07777);
@@ -42,9 +48,11 @@ check_file (int fd, const char *file, const char *directory, GError **error)
 }
 
 static int
-open_module (const char *directory, const char *file, GError **error)
+open_module (const char *directory, const char *file, gboolean any_owner, GError **error)
 {
-  dps_autofd dir = dps_open_trusted_dir (directory, error);
+  dps_autofd dir = any_owner
+                       ? dps_open_at (AT_FDCWD, directory, O_PATH | O_DIRECTORY, 0, error)
+                       : dps_open_trusted_dir (directory, error);
   dps_autofd fd = -1;
 
   if (dir < 0)
@@ -66,7 +74,7 @@ open_module (const char *directory, const char *file, GError **error)
     }
   if (fd < 0)
     return dps_set_errno (error, errno, "opening '%s/%s'", directory, file), -1;
-  if (!check_file (fd, file, directory, error))
+  if (!check_file (fd, file, directory, any_owner, error))
     return -1;
   return dps_steal_fd (&fd);
 }
@@ -118,6 +126,7 @@ dps_module_check (const DpsPluginInfo *exported,
 gboolean
 dps_module_load (const char *directory,
                  const char *name,
+                 gboolean any_owner,
                  DpsPluginInfo *info,
                  GError **error)
 {
@@ -129,7 +138,7 @@ dps_module_load (const char *directory,
 
   if (!dps_name_check_plugin (name, error))
     return FALSE;
-  fd = open_module (directory, file, error);
+  fd = open_module (directory, file, any_owner, error);
   if (fd < 0)
     return FALSE;
   proc = g_strdup_printf ("/proc/self/fd/%d", fd);

@@ -9,11 +9,13 @@
 /* Loads NAME.so from directory, runs its constructors, and copies what it exports to
  * *info as far as both sides know it: verbs that the plugin does not have are NULL. The
  * module stays loaded until the process ends.
+ * any_owner, for a plugin's author alone: the file and its directories may be anybody's.
  *
  * DPS_ERROR_INVALID_ARGUMENT (the name), NOT_SUPPORTED (no such file), ACCESS_DENIED (not
  * root's alone), REJECTED (no plugin, another ABI or name). */
 gboolean dps_module_load (const char *directory,
                           const char *name,
+                          gboolean any_owner,
                           DpsPluginInfo *info,
                           GError **error);
 

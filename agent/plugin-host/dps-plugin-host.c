@@ -26,10 +26,12 @@ typedef struct
   const char *plugin_dir;
   const char *name;
   gboolean allow_unix;
+  gboolean any_owner; /* for dps-plugin-check: an author's own file, not yet installed */
 } Options;
 
 static const char usage[] =
-    "usage: dps-plugin-host --fd FD [--plugin-dir DIR] [--allow-unix] NAME\n";
+    "usage: dps-plugin-host --fd FD [--plugin-dir DIR] [--allow-unix] "
+    "[--any-owner] NAME\n";
 
 static gboolean
 parse_fd (const char *text, int *fd)
@@ -51,6 +53,7 @@ parse_options (int argc, char **argv, Options *options)
   static const struct option known[] = { { "fd", required_argument, NULL, 'f' },
                                          { "plugin-dir", required_argument, NULL, 'd' },
                                          { "allow-unix", no_argument, NULL, 'u' },
+                                         { "any-owner", no_argument, NULL, 'o' },
                                          { NULL, 0, NULL, 0 } };
   int c;
 
@@ -67,6 +70,9 @@ parse_options (int argc, char **argv, Options *options)
         break;
       case 'u':
         options->allow_unix = TRUE;
+        break;
+      case 'o':
+        options->any_owner = TRUE;
         break;
       default:
         return FALSE;
@@ -128,7 +134,10 @@ serve (const Options *options, const DpsAttestorConfinement *confinement, GError
     return -1;
   g_dbus_connection_set_exit_on_close (connection, FALSE);
   g_signal_connect (connection, "closed", G_CALLBACK (on_closed), NULL);
-  attestor = dps_attestor_new (options->plugin_dir, options->name, confinement);
+  attestor = dps_attestor_new (options->plugin_dir,
+                               options->name,
+                               confinement,
+                               options->any_owner);
   if (!dps_attestor_export (attestor, connection, error))
     return -1;
   g_dbus_connection_start_message_processing (connection);
