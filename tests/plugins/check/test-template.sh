@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# test-template.sh CHECK EXERCISER
 # The tutorial of plugins/template/README.md, command by command, with nothing but what the
 # package dps-agent-dev installs: the template builds, is checked, and provisions a device.
 set -u
@@ -51,6 +52,8 @@ printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
 printf '#!/bin/sh\necho "not here: apt $*"\n' >"$work/bin/apt"
 printf '#!/bin/sh\nexec "%s" --bus-address "%s" "$@"\n' "$build/agent/cli/dpsctl" "$bus_address" >"$work/bin/dpsctl"
 printf '#!/bin/sh\nexec "%s" "$@"\n' "$build/tests/emulator/dps-emulator" >"$work/bin/dps-emulator"
+printf '#!/bin/sh\nexec "%s" --plugin-host "%s" --exerciser "%s" "$@"\n' \
+    "$(realpath "$1")" "$build/agent/plugin-host/dps-plugin-host" "$(realpath "$2")" >"$work/bin/dps-plugin-check"
 chmod 755 "$work"/bin/*
 plugins=$(pkg-config --variable=plugindir dps-agent)
 mkdir -p "$plugins"
@@ -67,6 +70,8 @@ sed -i "s|--plugin-dir \"[^\"]*\"|--plugin-dir \"$plugins\"|" "$world/agent"
 
 tutorial() (cd "$work" && PATH=$work/bin:$PATH timeout 120 bash "$work/tutorial" >"$work/log" 2>&1)
 check "the tutorial runs to its end" tutorial
+checked() { has "$(<"$work/log")" 'this plugin conforms'; }
+check "the template conforms" checked
 provisioned() {
     local seen
     seen=$(ctl status --json) && has "$seen" '"provisioned"' && has "$seen" template-a1b2c3 &&

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# test-plugin-check.sh CHECK EXERCISER: dps-plugin-check passes the plugins of this tree, and of
+# each bad one it names the one thing that is wrong.
+set -u
+. "$DPS_SOURCE_ROOT/tests/tap.sh"
+checker=$(realpath "$1") exerciser=$(realpath "$2")
+host=$DPS_BUILD_ROOT/agent/plugin-host/dps-plugin-host
+bad=$DPS_BUILD_ROOT/tests/plugins/check
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+openssl rand -base64 32 >"$work/key"
+head -c 32 /dev/urandom >"$work/seed"
+chmod 644 "$work"/*
+
+# plugin_check ARGUMENT...: with the parts of this build; "-x FILE" first for another exerciser.
+plugin_check() {
+    local program=$exerciser
+    [[ ${1-} != -x ]] || { program=$2; shift 2; }
+    "$checker" --plugin-host "$host" --exerciser "$program" "$@"
+}
+conforms() {
+    local out
+    out=$(exits 0 plugin_check "$@" 2>&1) && has "$out" ' 0 failed, 0 skipped: this plugin conforms'
+}
+# fails CHECK WORD PLUGIN: this check alone, with the rule, and WORD in what it saw.
+fails() {
+    local out
+    out=$(exits 1 plugin_check --tap --setting serial=1 --secret key="$work/key" "$3" 2>&1) || { echo "$out"; return 1; }
+    is "$(sed -n 's/^not ok [0-9]* - //p' <<<"$out" | paste -sd' ')" "$1" "$out" &&
+        has "$(grep -A1 "^not ok" <<<"$out")" "$2" && has "$out" '# the rule: ' && has "$out" '# what to do: '
+}
+
+check "the template conforms" conforms --setting serial=a1 --secret seed="$work/seed" \
+    "$DPS_BUILD_ROOT/plugins/template/template.so"
+check "symmetric-key conforms" conforms --secret key="$work/key" \
+    "$DPS_BUILD_ROOT/plugins/symmetric-key/symmetric-key.so"
+check "the model of the bad ones conforms" conforms --setting serial=1 --secret key="$work/key" "$bad/good.so"
+
+while read -r plugin name word; do
+    check "$plugin fails $name" fails "$name" "$word" "$bad/$plugin.so"
+done <<'END'
+leaks memory 100 bytes
+frees-borrowed memory double-free
+logs-secret secrets a log line
+tells-secret secrets in hex
+shows-secret secrets as it is
+crashes-on-empty answer an empty challenge
+unstable stable the registration id
+not-utf8 probe UTF-8
+answers-too-much answer 16385 bytes
+no-describe load describe
+slow deadlines within 2000 ms
+silent unconfigured describe
+bad-id describe letters
+uses-the-hosts libraries undefined symbol: g_
+exports-more symbols further_export
+END
+check "wrong-abi fails load" fails load "ABI 7" "$DPS_BUILD_ROOT/tests/plugins/wrong-abi.so"
+
+cp "$bad/good.so" "$work/Good.so"
+check "a name that no plugin can have fails file" fails file "plugin name" "$work/Good.so"
+printf '#!/bin/sh\n' >"$work/script.so"
+check "what is no shared object fails file" fails file "no ELF" "$work/script.so"
+
+# As an author has it: a plugin and an exerciser without a sanitizer in them.
+plain() {
+    local flags
+    flags=$(pkg-config --cflags --libs glib-2.0) || return 1
+    # shellcheck disable=SC2086 # the flags are words
+    cc -g -I"$DPS_SOURCE_ROOT/agent" "$DPS_SOURCE_ROOT/agent/plugin-check/dps-plugin-exercise.c" \
+        -o "$work/exercise" $flags -D_GNU_SOURCE || return 1
+    mkdir -p "$work/plain"
+    # shellcheck disable=SC2086
+    cc -g -shared -fPIC -fvisibility=hidden -DBAD=LEAKS -DNAME='"leaks"' -I"$DPS_SOURCE_ROOT/agent/abi" \
+        "$DPS_SOURCE_ROOT/tests/plugins/check/bad.c" -o "$work/plain/leaks.so" \
+        $(pkg-config --cflags gio-2.0) $flags
+}
+preloaded() {
+    local out
+    out=$(exits 1 plugin_check -x "$work/exercise" --secret key="$work/key" "$work/plain/leaks.so" 2>&1) &&
+        has "$out" 'FAIL  memory' && has "$out" 'bad_describe' && has "$out" '1 failed'
+}
+check "a plugin without a sanitizer compiles" plain
+check "its leak is found and its place is named" preloaded
+
+unprivileged() {
+    local out
+    cp "$bad/good.so" "$work/good.so"
+    chown -R 65534:65534 "$work"
+    out=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$checker" --plugin-host "$host" \
+        --exerciser "$exerciser" --secret key="$work/key" --setting serial=1 "$work/good.so" 2>&1) &&
+        has "$out" 'this plugin conforms' || { echo "$out"; return 1; }
+}
+if ((EUID == 0)); then
+    check "it needs no root, and no plugin that is root's" unprivileged
+else
+    skip "it needs no root, and no plugin that is root's" "this is not root"
+fi
+
+incomplete() {
+    local out
+    out=$(exits 0 plugin_check "$DPS_BUILD_ROOT/plugins/symmetric-key/symmetric-key.so" 2>&1) &&
+        has "$out" 'skip  describe' && has "$out" '--secret' && has "$out" 'what could be looked at conforms'
+}
+check "without what a plugin needs it says what to give" incomplete
+usage() { has "$(exits 2 plugin_check "$@" 2>&1)" "see --help"; }
+check "no file is a usage error" usage
+check "a secret that is not there is a usage error" usage --secret key="$work/none" "$bad/good.so"
+check "a setting without a value is a usage error" usage --setting serial "$bad/good.so"
+figure "plugin-check: $SECONDS s for 22 plugins"
+finish
