@@ -2,15 +2,16 @@
 #include "config.h"
 
 #include "dps/dps-http.h"
-#include "dps/dps-http-headers.h"
+#include "dps/dps-http-private.h"
 #include "dps/dps-http-pin.h"
+#include "dps/dps-http-request.h"
 #include "dps/dps-http-roots.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
@@ -21,146 +22,6 @@
 #define HEADER_VALUE_MAX 512
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509_STORE, X509_STORE_free)
-
-struct _DpsHttp
-{
-  CURL *curl;
-  X509_STORE *roots;
-  DpsHttpSessions *sessions;
-  DpsHttpShare *share;
-  struct curl_slist *connect_to;
-  DpsHttpAddressCheck check_address;
-  gpointer check_data;
-  char message[CURL_ERROR_SIZE];
-
-  /* Of the request under way. */
-  const DpsHttpRequest *request;
-  GCancellable *cancellable;
-  DpsHttpResponse *response;
-  GByteArray *body;
-  gsize header_bytes;
-  gboolean header_complete;
-  gboolean tls_alert;
-  gboolean body_dropped;
-  gboolean too_large;
-  guint vetoed;
-  guint opened;
-};
-
-/* ---- what libcurl calls ---- */
-
-static size_t
-on_body (char *data, size_t size, size_t count, void *user_data)
-{
-  DpsHttp *self = user_data;
-  gsize length = size * count;
-
-  if (length > DPS_HTTP_BODY_MAX - self->body->len)
-    {
-      if (self->request->ignore_body)
-        self->body_dropped = TRUE;
-      else
-        self->too_large = TRUE;
-      return 0;
-    }
-  g_byte_array_append (self->body, (const guint8 *) data, (guint) length);
-  return length;
-}
-
-/* All header bytes of the exchange, those of 1xx answers and trailers too. */
-static size_t
-on_header (char *data, size_t size, size_t count, void *user_data)
-{
-  DpsHttp *self = user_data;
-  gsize length = size * count;
-
-  if (length > DPS_HTTP_HEADERS_MAX - self->header_bytes)
-    {
-      self->too_large = TRUE;
-      return 0;
-    }
-  self->header_bytes += length;
-  /* libcurl takes the end of the connection for the end of the header. */
-  if (length >= 5 && memcmp (data, "HTTP/", 5) == 0)
-    self->header_complete = FALSE;
-  else if (data[0] == '\r' || data[0] == '\n')
-    self->header_complete = TRUE;
-  return length;
-}
-
-static int
-on_progress (void *user_data,
-             curl_off_t down_total,
-             curl_off_t down,
-             curl_off_t up_total,
-             curl_off_t up)
-{
-  DpsHttp *self = user_data;
-
-  return g_cancellable_is_cancelled (self->cancellable) ? 1 : 0;
-}
-
-static curl_socket_t
-on_open_socket (void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
-{
-  DpsHttp *self = user_data;
-
-  if (self->check_address != NULL &&
-      !self->check_address (&address->addr, address->addrlen, self->check_data))
-    {
-      self->vetoed++;
-      return CURL_SOCKET_BAD;
-    }
-  self->opened++;
-  return socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-/* A handshake that fails without an alert from either side was cut off. */
-static void
-on_tls_event (const SSL *ssl, int where, int value)
-{
-  DpsHttp *self = SSL_CTX_get_app_data (SSL_get_SSL_CTX (ssl));
-
-  if ((where & SSL_CB_ALERT) != 0)
-    self->tls_alert = TRUE;
-}
-
-/* libcurl's own loading would read a single file again at every connection. */
-static CURLcode
-on_ssl_context (CURL *curl, void *context, void *user_data)
-{
-  DpsHttp *self = user_data;
-
-  SSL_CTX_set1_cert_store (context, self->roots);
-  /* SSLKEYLOGFILE of the environment would give every token away. */
-  SSL_CTX_set_keylog_callback (context, NULL);
-  SSL_CTX_set_app_data (context, self);
-  SSL_CTX_set_info_callback (context, on_tls_event);
-  return CURLE_OK;
-}
-
-/* Before the request goes out, on a kept connection too: the only time when the TLS
- * session can be asked for its facts. */
-static int
-on_ready (void *user_data, char *peer, char *local, int peer_port, int local_port)
-{
-  DpsHttp *self = user_data;
-  struct curl_tlssessioninfo *info = NULL;
-  SSL *ssl;
-
-  /* A second time, where the kept connection turned out to be dead. */
-  g_clear_pointer (&self->response->tls_version, g_free);
-  g_clear_pointer (&self->response->tls_cipher, g_free);
-  if (curl_easy_getinfo (self->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK &&
-      info != NULL && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != NULL)
-    {
-      ssl = info->internals;
-      self->response->tls_version = g_strdup (SSL_get_version (ssl));
-      self->response->tls_cipher = g_strdup (SSL_get_cipher_name (ssl));
-      self->response->tls_reused = SSL_session_reused (ssl) == 1;
-    }
-  return CURL_PREREQFUNC_OK;
-}
 
 /* ---- making one ---- */
 
@@ -174,8 +35,6 @@ add_pin (DpsHttp *self, const char *pin, GError **error)
   self->connect_to = curl_slist_append (self->connect_to, entry);
   return TRUE;
 }
-
-#define SET(option, value) curl_easy_setopt (self->curl, CURLOPT_##option, value)
 
 /* What may be spoken, and to whom. */
 static gboolean
@@ -192,21 +51,6 @@ set_limits (DpsHttp *self)
          SET (SSL_VERIFYPEER, 1L) == CURLE_OK && SET (SSL_VERIFYHOST, 2L) == CURLE_OK &&
          SET (CAINFO, NULL) == CURLE_OK && SET (CAPATH, NULL) == CURLE_OK &&
          SET (CA_CACHE_TIMEOUT, 0L) == CURLE_OK;
-}
-
-static gboolean
-set_callbacks (DpsHttp *self)
-{
-  return SET (WRITEFUNCTION, on_body) == CURLE_OK && SET (WRITEDATA, self) == CURLE_OK &&
-         SET (HEADERFUNCTION, on_header) == CURLE_OK &&
-         SET (HEADERDATA, self) == CURLE_OK &&
-         SET (XFERINFOFUNCTION, on_progress) == CURLE_OK &&
-         SET (XFERINFODATA, self) == CURLE_OK && SET (NOPROGRESS, 0L) == CURLE_OK &&
-         SET (OPENSOCKETFUNCTION, on_open_socket) == CURLE_OK &&
-         SET (OPENSOCKETDATA, self) == CURLE_OK &&
-         SET (SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK &&
-         SET (SSL_CTX_DATA, self) == CURLE_OK &&
-         SET (PREREQFUNCTION, on_ready) == CURLE_OK && SET (PREREQDATA, self) == CURLE_OK;
 }
 
 static gboolean
@@ -259,6 +103,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
     g_once_init_leave (&once, curl_global_init (CURL_GLOBAL_DEFAULT) == CURLE_OK ? 1 : 2);
 
   self = g_new0 (DpsHttp, 1);
+  self->socket = -1;
   self->check_address = options->check_address;
   self->check_data = options->check_data;
   if (!load_roots (self, options, error))
@@ -268,7 +113,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
       return NULL;
 
   self->curl = once == 1 ? curl_easy_init () : NULL;
-  if (self->curl == NULL || !set_limits (self) || !set_callbacks (self) ||
+  if (self->curl == NULL || !set_limits (self) || !dps_http_set_callbacks (self) ||
       !set_options (self, options))
     {
       g_set_error (error, DPS_ERROR, DPS_ERROR_FAILED, "libcurl cannot be set up");
@@ -297,7 +142,7 @@ static CURLcode
 perform (DpsHttp *self, const DpsHttpRequest *request)
 {
   g_autofree char *url = g_strdup_printf ("https://%s%s", request->host, request->path);
-  struct curl_slist *headers = dps_http_headers_make (request);
+  struct curl_slist *headers = dps_http_request_headers (request);
   CURLcode result;
 
   SET (URL, url);
@@ -318,9 +163,15 @@ perform (DpsHttp *self, const DpsHttpRequest *request)
   SET (MAXFILESIZE, request->ignore_body ? 0L : (long) DPS_HTTP_BODY_MAX);
   self->message[0] = '\0';
   result = curl_easy_perform (self->curl);
+  if (self->stale)
+    {
+      SET (FRESH_CONNECT, 1L);
+      result = curl_easy_perform (self->curl);
+      SET (FRESH_CONNECT, 0L);
+    }
   SET (HTTPHEADER, NULL);
   SET (POSTFIELDS, NULL);
-  dps_http_headers_wipe (headers);
+  dps_http_request_free_headers (headers);
   return result;
 }
 
@@ -335,6 +186,24 @@ copy_header (DpsHttp *self, const char *name)
       !dps_name_check_text (header->value, HEADER_VALUE_MAX, name, NULL))
     return NULL;
   return g_strdup (header->value);
+}
+
+/* A type that cannot be read is not the same as none: what is no text in it becomes '?'.
+ */
+static char *
+copy_content_type (DpsHttp *self)
+{
+  struct curl_header *header;
+  char *type;
+
+  if (curl_easy_header (self->curl, "Content-Type", 0, CURLH_HEADER, -1, &header) !=
+      CURLHE_OK)
+    return NULL;
+  type = g_strndup (header->value, HEADER_VALUE_MAX);
+  for (char *p = type; *p != '\0'; p++)
+    if (!g_ascii_isprint (*p))
+      *p = '?';
+  return type;
 }
 
 static gint64
@@ -366,7 +235,7 @@ collect (DpsHttp *self, DpsHttpResponse *response)
     response->address = g_strdup (address);
   response->tls_ready = get_time (self, CURLINFO_APPCONNECT_TIME_T);
   response->total = get_time (self, CURLINFO_TOTAL_TIME_T);
-  response->content_type = copy_header (self, "Content-Type");
+  response->content_type = copy_content_type (self);
   response->retry_after = copy_header (self, "Retry-After");
   response->date = copy_header (self, "Date");
   response->request_id = copy_header (self, "x-ms-request-id");
@@ -437,10 +306,13 @@ classify (DpsHttp *self, CURLcode result)
 {
   if (self->too_large)
     return DPS_HTTP_FAILURE_TOO_LARGE;
+  if (self->malformed)
+    return DPS_HTTP_FAILURE_MALFORMED;
   switch (result)
     {
     case CURLE_OK:
-      return self->header_complete ? DPS_HTTP_FAILURE_NONE : DPS_HTTP_FAILURE_CLOSED;
+      /* libcurl takes the end of the connection for the end of the head. */
+      return self->head.complete ? DPS_HTTP_FAILURE_NONE : DPS_HTTP_FAILURE_CLOSED;
     case CURLE_COULDNT_RESOLVE_HOST:
       return DPS_HTTP_FAILURE_RESOLVE;
     case CURLE_COULDNT_CONNECT:
@@ -491,7 +363,9 @@ begin (DpsHttp *self, const DpsHttpRequest *request, GCancellable *cancellable)
   self->response = g_new0 (DpsHttpResponse, 1);
   self->body = g_byte_array_new ();
   self->header_bytes = 0;
-  self->header_complete = FALSE;
+  self->head = (DpsHttpHead){ 0 };
+  self->malformed = FALSE;
+  self->stale = FALSE;
   self->tls_alert = FALSE;
   self->body_dropped = FALSE;
   self->too_large = FALSE;
@@ -521,7 +395,7 @@ dps_http_perform (DpsHttp *self,
                                   self->message,
                                   error);
     }
-  else if (!dps_http_headers_check (request, error))
+  else if (!dps_http_request_check (request, error))
     self->response->failure = DPS_HTTP_FAILURE_LOCAL;
   else
     {

@@ -57,14 +57,14 @@ typedef struct
                            is not an error */
 } DpsHttpRequest;
 
-/* An answer, or as much as is known where there is none. Texts are NULL where absent,
- * and UTF-8 without control characters. */
+/* An answer, or as much as is known where there is none. Texts are NULL where absent or
+ * unreadable, and UTF-8 without control characters. */
 typedef struct
 {
   DpsHttpFailure failure;
-  guint status; /* also set where the body failed; 0 = no status line */
-  GBytes *body; /* never NULL */
-  char *content_type;
+  guint status;       /* also set where the body failed; 0 = no status line */
+  GBytes *body;       /* never NULL */
+  char *content_type; /* what is not printable in it is '?' */
   char *retry_after;
   char *date;
   char *request_id; /* x-ms-request-id */

@@ -368,7 +368,12 @@ test_interim_answers (void)
 static void
 test_broken_answers (void)
 {
-#define OK_CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\n"
+#define OK_CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
+#define OK_CHUNKED_TWICE                                                                 \
+  OK "Transfer-Encoding: chunked\r\n"                                                    \
+     "transfer-encoding: Chunked\r\n\r\n"
+#define OK_LENGTH OK "Content-Length: "
   static const struct
   {
     const char *text;
@@ -399,6 +404,30 @@ test_broken_answers (void)
       G_IO_ERROR_CONNECTION_CLOSED },
     { "SSH-2.0-OpenSSH_9.2\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
     { "HTTP/1.1 banana\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { "HTTP/2 200 OK\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { "http/1.1 200 OK\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { "HTTP/1.1 2000 OK\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { "HTTP/1.1  200 OK\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+      DPS_HTTP_FAILURE_MALFORMED,
+      FALSE,
+      DPS_ERROR_REJECTED },
+    { OK_CHUNKED_TWICE "0\r\n\r\n",
+      DPS_HTTP_FAILURE_MALFORMED,
+      FALSE,
+      DPS_ERROR_REJECTED },
+    { OK_LENGTH "+2\r\n\r\n{}", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { OK_LENGTH "2x\r\n\r\n{}", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { OK_LENGTH "-2\r\n\r\n{}", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { OK_LENGTH "\r\n\r\n{}", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
+    { OK_LENGTH "2\r\nContent-Length: 3\r\n\r\n{}",
+      DPS_HTTP_FAILURE_MALFORMED,
+      FALSE,
+      DPS_ERROR_REJECTED },
+    { "HTTP/1.1 100 Continue\r\n\r\nhttp/1.1 200 OK\r\n\r\n",
+      DPS_HTTP_FAILURE_MALFORMED,
+      FALSE,
+      DPS_ERROR_REJECTED },
     { "\x01\x02\x03\x04\r\n\r\n", DPS_HTTP_FAILURE_MALFORMED, FALSE, DPS_ERROR_REJECTED },
   };
 
@@ -417,6 +446,51 @@ test_broken_answers (void)
 }
 
 /* ---- one connection ---- */
+
+static void
+answer_too_much (const char *request, TlsServerAnswer *answer, gpointer data)
+{
+  static const char first[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst";
+  static const char unasked[] = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nunasked";
+
+  if (strstr (request, "/second") != NULL)
+    {
+      g_string_append (answer->bytes,
+                       "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond");
+      return;
+    }
+  g_string_append (answer->bytes, first);
+  g_string_append (answer->bytes, unasked);
+  answer->piece = strlen (first);
+}
+
+/* What a server says before it is asked is not the answer to the next request, though it
+ * comes in a record of its own. */
+static void
+test_unasked (void)
+{
+  g_autoptr (TlsServer) server = tls_server_new (NULL, answer_too_much, NULL);
+  g_autoptr (DpsHttp) http = http_for (server);
+  DpsHttpRequest second = get;
+
+  second.path = "/second";
+  for (int i = 0; i < 20; i++)
+    {
+      g_autoptr (DpsHttpResponse) one = perform_ok (http, &get);
+      g_autoptr (DpsHttpResponse) two = NULL;
+
+      g_assert_cmpmem (g_bytes_get_data (one->body, NULL),
+                       g_bytes_get_size (one->body),
+                       "first",
+                       5);
+      tls_server_wait_sent (server, tls_server_requests (server));
+      two = perform_ok (http, &second);
+      g_assert_cmpmem (g_bytes_get_data (two->body, NULL),
+                       g_bytes_get_size (two->body),
+                       "second",
+                       6);
+    }
+}
 
 static void
 answer_checked (const char *request, TlsServerAnswer *answer, gpointer data)
@@ -976,6 +1050,7 @@ main (int argc, char **argv)
   g_test_add_func ("/http/answer/broken", test_broken_answers);
   g_test_add_func ("/http/connection/one-for-put-and-polls", test_one_connection);
   g_test_add_func ("/http/connection/reconnects-with-session", test_reconnects);
+  g_test_add_func ("/http/connection/unasked-answer", test_unasked);
   g_test_add_func ("/http/connection/refused", test_connect_refused);
   g_test_add_func ("/http/connection/timeout", test_connect_timeout);
   g_test_add_func ("/http/connection/resolve", test_resolve);

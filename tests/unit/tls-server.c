@@ -37,7 +37,7 @@ struct _TlsServer
   GCond changed;
   gboolean stopping;
   int connection;
-  guint accepted, requests, whole_requests, stalled;
+  guint accepted, requests, whole_requests, stalled, sent;
 };
 
 static X509 *
@@ -191,6 +191,15 @@ send_answer (SSL *ssl, const TlsServerAnswer *answer)
 }
 
 static void
+note_sent (TlsServer *self)
+{
+  g_mutex_lock (&self->lock);
+  self->sent++;
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 serve (TlsServer *self, SSL *ssl, int fd)
 {
   g_autoptr (GString) request = g_string_new (NULL);
@@ -202,11 +211,13 @@ serve (TlsServer *self, SSL *ssl, int fd)
 
       self->handler (request->str, &answer, self->data);
       next = send_answer (ssl, &answer) ? answer.next : TLS_SERVER_CLOSE;
+      note_sent (self);
       g_string_free (answer.bytes, TRUE);
     }
   if (next == TLS_SERVER_STALL)
     stall (self, fd);
-  SSL_shutdown (ssl);
+  if (next != TLS_SERVER_CUT)
+    SSL_shutdown (ssl);
 }
 
 static void
@@ -247,8 +258,9 @@ run (gpointer data)
         serve_connection (self, fd);
       g_mutex_lock (&self->lock);
       self->connection = -1;
-      g_mutex_unlock (&self->lock);
       close (fd);
+      g_cond_broadcast (&self->changed);
+      g_mutex_unlock (&self->lock);
     }
   return NULL;
 }
@@ -364,6 +376,24 @@ tls_server_wait_stalled (TlsServer *self, guint n)
 {
   g_mutex_lock (&self->lock);
   while (self->stalled < n)
+    g_cond_wait (&self->changed, &self->lock);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+tls_server_wait_closed (TlsServer *self)
+{
+  g_mutex_lock (&self->lock);
+  while (self->connection >= 0)
+    g_cond_wait (&self->changed, &self->lock);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+tls_server_wait_sent (TlsServer *self, guint n)
+{
+  g_mutex_lock (&self->lock);
+  while (self->sent < n)
     g_cond_wait (&self->changed, &self->lock);
   g_mutex_unlock (&self->lock);
 }

@@ -14,6 +14,7 @@ typedef enum
 {
   TLS_SERVER_KEEP,  /* wait for the next request */
   TLS_SERVER_CLOSE, /* close the connection */
+  TLS_SERVER_CUT,   /* the same without TLS's close_notify */
   TLS_SERVER_STALL, /* do nothing until the server is freed or the peer leaves */
 } TlsServerNext;
 
@@ -60,3 +61,7 @@ guint tls_server_requests (TlsServer *self);
 guint tls_server_whole_requests (TlsServer *self);
 /* Waits until n connections or requests have stalled. */
 void tls_server_wait_stalled (TlsServer *self, guint n);
+/* Waits until the connection there is, if any, has ended. */
+void tls_server_wait_closed (TlsServer *self);
+/* Waits until n answers have been sent whole, or as far as it went. */
+void tls_server_wait_sent (TlsServer *self, guint n);

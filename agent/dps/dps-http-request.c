@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "dps/dps-http-headers.h"
+#include "dps/dps-http-request.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 
@@ -10,7 +10,7 @@
 #include <openssl/crypto.h>
 
 gboolean
-dps_http_headers_check (const DpsHttpRequest *request, GError **error)
+dps_http_request_check (const DpsHttpRequest *request, GError **error)
 {
   const char *authorization =
       request->authorization != NULL
@@ -36,7 +36,7 @@ dps_http_headers_check (const DpsHttpRequest *request, GError **error)
 }
 
 struct curl_slist *
-dps_http_headers_make (const DpsHttpRequest *request)
+dps_http_request_headers (const DpsHttpRequest *request)
 {
   static const char name[] = "Authorization: ";
   struct curl_slist *headers = NULL;
@@ -60,8 +60,9 @@ dps_http_headers_make (const DpsHttpRequest *request)
   return curl_slist_append (headers, (const char *) dps_secret_data (line));
 }
 
+/* libcurl keeps its own copies; this is the one within reach. */
 void
-dps_http_headers_wipe (struct curl_slist *headers)
+dps_http_request_free_headers (struct curl_slist *headers)
 {
   for (struct curl_slist *h = headers; h != NULL; h = h->next)
     OPENSSL_cleanse (h->data, strlen (h->data));

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "dps/dps-http-private.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+static size_t
+on_body (char *data, size_t size, size_t count, void *user_data)
+{
+  DpsHttp *self = user_data;
+  gsize length = size * count;
+
+  if (length > DPS_HTTP_BODY_MAX - self->body->len)
+    {
+      if (self->request->ignore_body)
+        self->body_dropped = TRUE;
+      else
+        self->too_large = TRUE;
+      return 0;
+    }
+  g_byte_array_append (self->body, (const guint8 *) data, (guint) length);
+  return length;
+}
+
+/* All header bytes of the exchange, those of 1xx answers and trailers too. */
+static size_t
+on_header (char *data, size_t size, size_t count, void *user_data)
+{
+  DpsHttp *self = user_data;
+  gsize length = size * count;
+
+  if (length > DPS_HTTP_HEADERS_MAX - self->header_bytes)
+    {
+      self->too_large = TRUE;
+      return 0;
+    }
+  self->header_bytes += length;
+  if (!dps_http_head_take (&self->head, data, length))
+    {
+      self->malformed = TRUE;
+      return 0;
+    }
+  return length;
+}
+
+static int
+on_progress (void *user_data,
+             curl_off_t down_total,
+             curl_off_t down,
+             curl_off_t up_total,
+             curl_off_t up)
+{
+  DpsHttp *self = user_data;
+
+  return g_cancellable_is_cancelled (self->cancellable) ? 1 : 0;
+}
+
+static curl_socket_t
+on_open_socket (void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+  DpsHttp *self = user_data;
+
+  if (self->check_address != NULL &&
+      !self->check_address (&address->addr, address->addrlen, self->check_data))
+    {
+      self->vetoed++;
+      return CURL_SOCKET_BAD;
+    }
+  self->opened++;
+  self->socket =
+      socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  return self->socket;
+}
+
+static int
+on_close_socket (void *user_data, curl_socket_t socket)
+{
+  DpsHttp *self = user_data;
+
+  if (self->socket == socket)
+    self->socket = -1;
+  return close (socket);
+}
+
+/* A handshake that fails without an alert from either side was cut off. */
+static void
+on_tls_event (const SSL *ssl, int where, int value)
+{
+  DpsHttp *self = SSL_CTX_get_app_data (SSL_get_SSL_CTX (ssl));
+
+  if ((where & SSL_CB_ALERT) != 0)
+    self->tls_alert = TRUE;
+}
+
+/* libcurl's own loading would read a single file again at every connection. */
+static CURLcode
+on_ssl_context (CURL *curl, void *context, void *user_data)
+{
+  DpsHttp *self = user_data;
+
+  SSL_CTX_set1_cert_store (context, self->roots);
+  /* SSLKEYLOGFILE of the environment would give every token away. */
+  SSL_CTX_set_keylog_callback (context, NULL);
+  SSL_CTX_set_app_data (context, self);
+  SSL_CTX_set_info_callback (context, on_tls_event);
+  return CURLE_OK;
+}
+
+/* Nobody has asked yet: it is the rest of the answer before, which would be taken for the
+ * answer to come, or the connection's end. */
+static gboolean
+has_input (DpsHttp *self, SSL *ssl)
+{
+  struct pollfd input = { .fd = self->socket, .events = POLLIN };
+
+  return SSL_has_pending (ssl) || poll (&input, 1, 0) > 0;
+}
+
+/* Before the request goes out, on a kept connection too: the only time when the TLS
+ * session can be asked for its facts. */
+static int
+on_ready (void *user_data, char *peer, char *local, int peer_port, int local_port)
+{
+  DpsHttp *self = user_data;
+  struct curl_tlssessioninfo *info = NULL;
+  SSL *ssl;
+
+  /* A second time, where the kept connection turned out to be dead. */
+  g_clear_pointer (&self->response->tls_version, g_free);
+  g_clear_pointer (&self->response->tls_cipher, g_free);
+  if (curl_easy_getinfo (self->curl, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK &&
+      info != NULL && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != NULL)
+    {
+      ssl = info->internals;
+      self->stale = self->opened == 0 && has_input (self, ssl);
+      if (self->stale)
+        return CURL_PREREQFUNC_ABORT;
+      self->response->tls_version = g_strdup (SSL_get_version (ssl));
+      self->response->tls_cipher = g_strdup (SSL_get_cipher_name (ssl));
+      self->response->tls_reused = SSL_session_reused (ssl) == 1;
+    }
+  return CURL_PREREQFUNC_OK;
+}
+
+gboolean
+dps_http_set_callbacks (DpsHttp *self)
+{
+  return SET (WRITEFUNCTION, on_body) == CURLE_OK && SET (WRITEDATA, self) == CURLE_OK &&
+         SET (HEADERFUNCTION, on_header) == CURLE_OK &&
+         SET (HEADERDATA, self) == CURLE_OK &&
+         SET (XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+         SET (XFERINFODATA, self) == CURLE_OK && SET (NOPROGRESS, 0L) == CURLE_OK &&
+         SET (OPENSOCKETFUNCTION, on_open_socket) == CURLE_OK &&
+         SET (OPENSOCKETDATA, self) == CURLE_OK &&
+         SET (CLOSESOCKETFUNCTION, on_close_socket) == CURLE_OK &&
+         SET (CLOSESOCKETDATA, self) == CURLE_OK &&
+         SET (SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK &&
+         SET (SSL_CTX_DATA, self) == CURLE_OK &&
+         SET (PREREQFUNCTION, on_ready) == CURLE_OK && SET (PREREQDATA, self) == CURLE_OK;
+}

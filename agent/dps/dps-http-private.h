@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "dps/dps-http.h"
+#include "dps/dps-http-head.h"
+
+#include <curl/curl.h>
+#include <openssl/x509.h>
+
+/* For dps-http*.c alone. */
+
+struct _DpsHttp
+{
+  CURL *curl;
+  X509_STORE *roots;
+  DpsHttpSessions *sessions;
+  DpsHttpShare *share;
+  struct curl_slist *connect_to;
+  DpsHttpAddressCheck check_address;
+  gpointer check_data;
+  char message[CURL_ERROR_SIZE];
+  int socket; /* the last one opened, libcurl's; -1 = closed */
+
+  /* Of the request under way. */
+  const DpsHttpRequest *request;
+  GCancellable *cancellable;
+  DpsHttpResponse *response;
+  GByteArray *body;
+  gsize header_bytes;
+  DpsHttpHead head;
+  gboolean malformed;
+  gboolean stale; /* the kept connection has something to say before it was asked */
+  gboolean tls_alert;
+  gboolean body_dropped;
+  gboolean too_large;
+  guint vetoed;
+  guint opened;
+};
+
+#define SET(option, value) curl_easy_setopt (self->curl, CURLOPT_##option, value)
+
+/* Everything that libcurl calls while a request is under way. FALSE: not to be had. */
+gboolean dps_http_set_callbacks (DpsHttp *self);
