@@ -272,6 +272,30 @@ unpaced() {
         between 500 $(((times[2] - times[1]) / 1000)) 1600 "second poll"
 }
 try "without Retry-After it polls after 0.25 s and 0.5 s" unpaced
+
+# --- the service's clock --------------------------------------------------------------------
+
+dated() { printf '"date":"%s"' "$(date_in "$1")"; }
+# clock SECONDS WANTED: the service is SECONDS ahead; the offset and the next token's expiry follow.
+clock() {
+    local expiry
+    succeeds "$(put "$(dated "$1")")" "$(poll "$(dated "$1")")" &&
+        between $(($2 - 30)) $(($(property ClockOffset) / 1000000)) $(($2 + 30)) "clock offset" || return 1
+    expiry=$(ctl token --ttl 300) && [[ $expiry =~ se=([0-9]+) ]] &&
+        between $(($2 + 240)) $((BASH_REMATCH[1] - EPOCHSECONDS)) $(($2 + 330)) "life of a token"
+}
+try "a service two hours ahead dates the tokens" clock 7200 7200
+try "four minutes are no clock's fault" clock 240 0
+# The token may be refused for its date alone, so it is worth a second one, and no third.
+redated() {
+    local kept
+    kept=$(generations)
+    scenario "$(put "\"status\":401,$(dated 7200)" ',"times":5')" && attempt && is "$(of '.Reason[0]')" DPS-E401 &&
+        is "$(of .State)" held && schedule slow && is "$(puts)" 2 "PUTs" && is "$(generations)" "$kept" && calm
+}
+try "a 401 of another clock is asked once more, with its date" redated
+try "and back again, by our clock" clock 0 0
+
 chunked() { succeeds "$(printf '{"match":{"host":"any"},"answer":{"framing":"chunked","chunk-size":7}}')" && serves "$hub" "$registration_id"; }
 try "chunked answers" chunked
 until_close() { succeeds "$(printf '{"match":{"host":"any"},"answer":{"framing":"close"}}')"; }
