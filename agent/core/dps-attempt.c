@@ -323,7 +323,10 @@ act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
           self->operation_id = g_strdup (outcome->reply->operation_id);
         }
       if (!polling)
-        self->registered_at = g_get_monotonic_time ();
+        {
+          self->registered_at = g_get_monotonic_time ();
+          dps_poll_history_begin (self->polls);
+        }
       dps_report_move (self->report, DPS_STATE_ASSIGNING, NULL, 0);
       plan_poll (self,
                  dps_pacing_next_poll (self->polls,

@@ -185,9 +185,16 @@ part_of (gint64 span, guint32 random)
 }
 
 void
+dps_poll_history_begin (DpsPollHistory *self)
+{
+  self->done = 0;
+}
+
+void
 dps_poll_history_note (DpsPollHistory *self, gint64 now)
 {
-  self->ended[self->done % DPS_PACING_WINDOW_POLLS] = now;
+  self->ended[self->noted % DPS_PACING_WINDOW_POLLS] = now;
+  self->noted++;
   self->done++;
 }
 
@@ -197,11 +204,11 @@ window_wait (const DpsPollHistory *history, gint64 now)
 {
   gint64 oldest;
 
-  if (history->done < DPS_PACING_WINDOW_POLLS)
+  if (history->noted < DPS_PACING_WINDOW_POLLS)
     return 0;
   /* The slot that the next poll will overwrite has the fifth last one. One µs more, so
    * that a window of 10 s including both ends has no sixth. */
-  oldest = history->ended[history->done % DPS_PACING_WINDOW_POLLS];
+  oldest = history->ended[history->noted % DPS_PACING_WINDOW_POLLS];
   return CLAMP (oldest + DPS_PACING_WINDOW + 1 - now, 0, DPS_PACING_WINDOW + 1);
 }
 

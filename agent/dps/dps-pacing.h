@@ -25,12 +25,17 @@ gboolean dps_pacing_parse_date (const char *text, gint64 now, gint64 *unix_time)
  * garbage. */
 gint64 dps_pacing_parse_retry_after (const char *value, const char *date, gint64 now);
 
-/* The polls of one operation. All zero is an operation not yet polled. */
+/* The polls of a registration, operation after operation: the service's limit knows no
+ * operations. All zero: nothing was polled yet. */
 typedef struct
 {
-  guint done;
+  guint done;                            /* in the operation under way */
+  guint noted;                           /* of all */
   gint64 ended[DPS_PACING_WINDOW_POLLS]; /* the latest ones: poll i at i modulo size */
 } DpsPollHistory;
+
+/* A further operation begins; the window stays. */
+void dps_poll_history_begin (DpsPollHistory *self);
 
 /* Notes a poll whose answer came, or that failed, at now (any one monotonic clock). It is
  * the end that counts: the service saw the poll before that, so that however long each

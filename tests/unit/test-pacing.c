@@ -142,7 +142,7 @@ test_poll_schedule (void)
 static void
 test_poll_jitter (void)
 {
-  DpsPollHistory history = { .done = 7 };
+  DpsPollHistory history = { .done = 7, .noted = 7 };
   gint64 now = 1000 * SECOND;
 
   g_assert_cmpint (dps_pacing_next_poll (&history, DPS_PACING_NONE, now, 0), ==, 2500000);
@@ -152,6 +152,28 @@ test_poll_jitter (void)
   g_assert_cmpint (dps_pacing_next_poll (&history, DPS_PACING_NONE, now, G_MAXUINT32 / 2),
                    ==,
                    2749999);
+}
+
+/* Each operation is asked for early; what the ones before have used of the window counts.
+ */
+static void
+test_poll_next_operation (void)
+{
+  DpsPollHistory history = { 0 };
+
+  for (guint i = 1; i <= 4; i++)
+    dps_poll_history_note (&history, i * SECOND);
+  dps_poll_history_begin (&history);
+  g_assert_cmpint (dps_pacing_next_poll (&history, DPS_PACING_NONE, 4 * SECOND, 0),
+                   ==,
+                   SECOND / 4);
+  dps_poll_history_note (&history, 5 * SECOND);
+  g_assert_cmpint (dps_pacing_next_poll (&history, DPS_PACING_NONE, 5 * SECOND, 0),
+                   ==,
+                   6 * SECOND + 1);
+  g_assert_cmpint (dps_pacing_next_poll (&history, DPS_PACING_NONE, 20 * SECOND, 0),
+                   ==,
+                   SECOND / 2);
 }
 
 static void
@@ -285,6 +307,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pacing/retry-after/any-bytes", test_retry_after_any_bytes);
   g_test_add_func ("/pacing/poll/schedule", test_poll_schedule);
   g_test_add_func ("/pacing/poll/jitter", test_poll_jitter);
+  g_test_add_func ("/pacing/poll/next-operation", test_poll_next_operation);
   g_test_add_func ("/pacing/poll/retry-after", test_poll_retry_after);
   g_test_add_func ("/pacing/poll/never-six-in-ten-seconds", test_poll_window);
   g_test_add_func ("/pacing/backoff/full-jitter", test_backoff);
