@@ -8,6 +8,15 @@
 #include <math.h>
 #include <string.h>
 
+/* What may come next; nothing of it behind the end. */
+enum
+{
+  EXPECT_VALUE = 1,
+  EXPECT_NAME = 2,
+  EXPECT_COMMA = 4,
+  EXPECT_CLOSE = 8,
+};
+
 /* One scan position, and per open object the set of its member names. */
 typedef struct
 {
@@ -15,7 +24,7 @@ typedef struct
   gsize size;
   gsize at;
   guint depth;
-  gboolean rooted; /* the outermost value has begun */
+  guint expect;
   gboolean is_object[DPS_JSON_MAX_DEPTH];
   GHashTable *names[DPS_JSON_MAX_DEPTH];
 
@@ -167,36 +176,44 @@ leave_path (Scan *scan)
   scan->matched = scan->depth - 1;
 }
 
-/* A string followed by a colon inside an object is a member name. */
+/* A member's name and its colon. */
 static gboolean
-note_name (Scan *scan, const char *text, gsize length, GError **error)
+scan_name (Scan *scan, GError **error)
 {
+  const char *text;
+  gsize length;
   char *name;
 
+  if (!scan_string (scan, &text, &length, error))
+    return FALSE;
   skip_space (scan);
   if (scan->at >= scan->size || scan->data[scan->at] != ':')
-    return TRUE;
-  if (scan->depth == 0 || !scan->is_object[scan->depth - 1])
-    return reject (scan, "member name outside an object", error);
+    return reject (scan, "a name without a colon", error);
   name = plain_name (text, length);
   follow_path (scan, name);
+  scan->at++;
+  scan->expect = EXPECT_VALUE;
   if (!g_hash_table_add (scan->names[scan->depth - 1], name))
     return reject (scan, "a member is given twice", error);
   return TRUE;
 }
 
+static void
+end_value (Scan *scan)
+{
+  scan->expect = scan->depth > 0 ? EXPECT_COMMA | EXPECT_CLOSE : 0;
+}
+
 static gboolean
 open_level (Scan *scan, gboolean object, GError **error)
 {
-  if (scan->depth == 0 && scan->rooted)
-    return reject (scan, "something follows the end", error);
-  scan->rooted = TRUE;
   if (scan->depth == DPS_JSON_MAX_DEPTH)
     return reject (scan, "nested deeper than 8 levels", error);
   scan->is_object[scan->depth] = object;
   scan->names[scan->depth] =
       object ? g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL) : NULL;
   scan->depth++;
+  scan->expect = EXPECT_CLOSE | (object ? EXPECT_NAME : EXPECT_VALUE);
   return TRUE;
 }
 
@@ -207,6 +224,7 @@ close_level (Scan *scan, gboolean object, GError **error)
     return reject (scan, "unbalanced brackets", error);
   scan->depth--;
   g_clear_pointer (&scan->names[scan->depth], g_hash_table_unref);
+  end_value (scan);
   return TRUE;
 }
 
@@ -266,46 +284,76 @@ scan_word (Scan *scan, GError **error)
   if (end == scan->at)
     return reject (scan, "a character that JSON does not have", error);
   word = g_strndup (scan->data + scan->at, end - scan->at);
-  if (scan->depth == 0)
-    return reject (scan, "a word outside the object", error);
   if (strcmp (word, "true") != 0 && strcmp (word, "false") != 0 &&
       strcmp (word, "null") != 0 && !is_number (word, is_keeping (scan)))
     return reject (scan,
                    "neither true, false, null nor a number that fits into 64 bits",
                    error);
   scan->at = end;
+  end_value (scan);
   return TRUE;
+}
+
+/* A value that is neither object nor array. */
+static gboolean
+scan_scalar (Scan *scan, GError **error)
+{
+  const char *text;
+  gsize length;
+
+  if (scan->depth == 0)
+    return reject (scan, "not an object", error);
+  if (scan->data[scan->at] != '"')
+    return scan_word (scan, error);
+  if (!scan_string (scan, &text, &length, error))
+    return FALSE;
+  end_value (scan);
+  return TRUE;
+}
+
+static guint
+kind_of (const Scan *scan, char c)
+{
+  if (c == ',')
+    return EXPECT_COMMA;
+  if (c == '}' || c == ']')
+    return EXPECT_CLOSE;
+  return c == '"' && (scan->expect & EXPECT_NAME) != 0 ? EXPECT_NAME : EXPECT_VALUE;
 }
 
 static gboolean
 scan_token (Scan *scan, GError **error)
 {
-  const char *text;
-  gsize length;
   char c = scan->data[scan->at];
+  guint kind = kind_of (scan, c);
 
-  if (c == '"')
-    return scan_string (scan, &text, &length, error) &&
-           note_name (scan, text, length, error);
-  if (strchr ("{}[],:", c) == NULL || c == '\0')
-    return scan_word (scan, error);
+  if (scan->expect == 0)
+    return reject (scan, "something follows the end", error);
+  if ((scan->expect & kind) == 0)
+    return reject (scan, "something out of its place", error);
+  if (kind == EXPECT_NAME)
+    return scan_name (scan, error);
   if (c == ',' || c == '}')
     leave_path (scan);
+  if (kind == EXPECT_VALUE && c != '{' && c != '[')
+    return scan_scalar (scan, error);
   scan->at++;
-  if (c == '{' || c == '[')
+  if (kind == EXPECT_VALUE)
     return open_level (scan, c == '{', error);
-  if (c == '}' || c == ']')
+  if (kind == EXPECT_CLOSE)
     return close_level (scan, c == '}', error);
+  scan->expect = scan->is_object[scan->depth - 1] ? EXPECT_NAME : EXPECT_VALUE;
   return TRUE;
 }
 
 static gboolean
 scan_all (Scan *scan, GError **error)
 {
+  scan->expect = EXPECT_VALUE;
   for (skip_space (scan); scan->at < scan->size; skip_space (scan))
     if (!scan_token (scan, error))
       return FALSE;
-  if (scan->depth != 0)
+  if (scan->expect != 0)
     return reject (scan, "ends inside an object or array", error);
   return TRUE;
 }

@@ -3,10 +3,10 @@
 
 #include <json-glib/json-glib.h>
 
-/* Bounded access to JSON from outside. Before json-glib, which takes more than JSON, sees
- * a byte, one pass checks size, UTF-8, nesting, balanced structure, that words, numbers
- * and escapes are those of RFC 8259, and that no object names a member twice; so the
- * parser recurses no deeper than DPS_JSON_MAX_DEPTH. Refused, though JSON, is what would
+/* Bounded access to JSON from outside. json-glib takes more than JSON and leaks where it
+ * refuses, so before it sees a byte one pass checks all of RFC 8259, size, nesting, and
+ * that no object names a member twice; so the parser recurses no deeper than
+ * DPS_JSON_MAX_DEPTH. Refused, though JSON, is what would
  * not come out as it went in: an escaped NUL, half of a surrogate pair, an integer beyond
  * 64 bits and a number beyond a double. */
 
