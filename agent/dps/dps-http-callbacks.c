@@ -111,8 +111,7 @@ on_ssl_context (CURL *curl, void *context, void *user_data)
   return CURLE_OK;
 }
 
-/* Nobody has asked yet: it is the rest of the answer before, which would be taken for the
- * answer to come, or the connection's end. */
+/* Before it was asked: the rest of an answer, not the next one, or the peer's end. */
 static gboolean
 has_input (DpsHttp *self, SSL *ssl)
 {

@@ -333,6 +333,8 @@ classify (DpsHttp *self, CURLcode result)
     case CURLE_PARTIAL_FILE:
       return DPS_HTTP_FAILURE_CLOSED;
     case CURLE_FILESIZE_EXCEEDED:
+    case CURLE_OUT_OF_MEMORY: /* a line beyond libcurl's own limit; GLib aborts for real
+                               */
       return DPS_HTTP_FAILURE_TOO_LARGE;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
@@ -341,8 +343,8 @@ classify (DpsHttp *self, CURLcode result)
       return DPS_HTTP_FAILURE_MALFORMED;
     case CURLE_ABORTED_BY_CALLBACK:
       return DPS_HTTP_FAILURE_CANCELLED;
-    default:
-      return DPS_HTTP_FAILURE_LOCAL;
+    default: /* of reading what had begun to come is no fault of ours */
+      return self->head.begun ? DPS_HTTP_FAILURE_MALFORMED : DPS_HTTP_FAILURE_LOCAL;
     }
 }
 

@@ -330,7 +330,7 @@ test_headers (void)
     gboolean fits;
   } rows[] = {
     { { 1, 15 * 1024 }, TRUE }, { { 150, 93 }, TRUE },   { { 1, 17 * 1024 }, FALSE },
-    { { 170, 93 }, FALSE },     { { 1, 90000 }, FALSE },
+    { { 170, 93 }, FALSE },     { { 1, 90000 }, FALSE }, { { 1, 200000 }, FALSE },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
@@ -413,6 +413,10 @@ test_broken_answers (void)
       FALSE,
       DPS_ERROR_REJECTED },
     { OK_CHUNKED_TWICE "0\r\n\r\n",
+      DPS_HTTP_FAILURE_MALFORMED,
+      FALSE,
+      DPS_ERROR_REJECTED },
+    { OK_CHUNKED "0x2\r\n{}\r\n0\r\n\r\n",
       DPS_HTTP_FAILURE_MALFORMED,
       FALSE,
       DPS_ERROR_REJECTED },
