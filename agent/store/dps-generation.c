@@ -261,7 +261,7 @@ dps_generation_unpack (GBytes *file,
   g_autoptr (DpsSecret) payload = NULL;
   DpsGenerationHeader found;
   const guint8 *data = g_bytes_get_data (file, NULL);
-  const guint8 *at = data + DPS_GENERATION_HEADER_SIZE;
+  const guint8 *at;
   gsize length;
   guint8 none[1];
   int n = 0;
@@ -272,6 +272,7 @@ dps_generation_unpack (GBytes *file,
   if (context == NULL)
     return NULL;
 
+  at = data + DPS_GENERATION_HEADER_SIZE;
   length = g_bytes_get_size (file) - OVERHEAD;
   payload = dps_secret_new_empty (length);
   if (EVP_CIPHER_CTX_ctrl (context,
