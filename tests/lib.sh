@@ -17,6 +17,9 @@ test_packages=(
 package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
     locales systemd)
 
+# Only for tests/fuzz/run.
+fuzz_packages=(clang-14 libclang-rt-14-dev libfuzzer-14-dev)
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
