@@ -12,6 +12,8 @@ release=$source_root/build/bench
 # What is installed, and these targets: not the tests, which take longest to compile.
 build_release() {
     mkdir -p "$source_root/build" && configure "$release" --buildtype=release || return 1
+    # Those of an older tree have not heard of newer targets.
+    ninja -C "$release" build.ninja >"$release.log" 2>&1 || { tail -n 40 "$release.log"; return 1; }
     meson introspect "$release" --targets >"$work/targets" || return 1
     local outputs
     mapfile -t outputs < <(python3 -c '
