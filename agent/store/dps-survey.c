@@ -86,8 +86,14 @@ read_file (int dir_fd, const char *name, GError **error)
   return read_open_file (fd, error);
 }
 
+static gboolean
+is_unreadable_now (const GError *error)
+{
+  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+}
+
 /* The ikm of a sealer that failed is no verdict on the file; its error is passed on under
- * a code that the file's own errors do not use. */
+ * a code that the file's own errors do not use. host.share is such a sealer's file. */
 static DpsSecret *
 unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **error)
 {
@@ -96,8 +102,12 @@ unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **error)
 
   if (ikm == NULL)
     {
-      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED))
-        local->code = DPS_ERROR_FAILED;
+      if (g_error_matches (local, DPS_ERROR, DPS_ERROR_REJECTED) ||
+          is_unreadable_now (local))
+        {
+          local->domain = DPS_ERROR;
+          local->code = DPS_ERROR_FAILED;
+        }
       g_propagate_error (error, g_steal_pointer (&local));
     }
   return ikm;
@@ -132,12 +142,6 @@ dps_survey_read_one (int dir_fd,
 
   *header = found;
   return g_steal_pointer (&payload);
-}
-
-static gboolean
-is_unreadable_now (const GError *error)
-{
-  return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
 }
 
 static void

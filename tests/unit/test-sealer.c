@@ -51,7 +51,7 @@ test_sealer_unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **
 
   if (self->fails_with >= 0)
     {
-      g_set_error (error, DPS_ERROR, self->fails_with, "the TPM went away");
+      g_set_error (error, self->fails_in, self->fails_with, "the TPM went away");
       return NULL;
     }
   self->calls++;
@@ -91,6 +91,7 @@ static void
 test_sealer_init (TestSealer *self)
 {
   self->fails_with = -1;
+  self->fails_in = DPS_ERROR;
 }
 
 DpsSealer *

@@ -11,7 +11,8 @@ G_DECLARE_FINAL_TYPE (TestSealer, test_sealer, TEST, SEALER, GObject)
 struct _TestSealer
 {
   GObject parent_instance;
-  gint fails_with; /* a DpsError, -1 = works */
+  gint fails_with; /* a code of fails_in, -1 = works */
+  GQuark fails_in; /* DPS_ERROR from the start */
   guint calls;
   guint garbled_call;  /* the call of unseal that gives another T, 0 = none */
   const char *planted; /* a file that appears at the first call, NULL = none */

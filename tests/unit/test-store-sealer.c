@@ -4,6 +4,7 @@
 #include "test-sealer.h"
 #include "test-store-fixture.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Goes on with another sealer, as after a restart; the one before is the caller's. */
@@ -69,6 +70,11 @@ test_failure_moves_nothing (StoreFixture *f, gconstpointer data)
       store_fixture_assert_load_fails (f, seen, "the TPM went away");
       store_fixture_assert_commit_fails (f, seen);
     }
+  /* What a disk says of the sealer's own file, as dps_set_errno() translates it. */
+  sealer->fails_in = G_IO_ERROR;
+  sealer->fails_with = g_io_error_from_errno (EBADMSG);
+  store_fixture_assert_load_fails (f, DPS_ERROR_FAILED, "the TPM went away");
+  store_fixture_assert_commit_fails (f, DPS_ERROR_FAILED);
   sealer->fails_with = -1;
   store_fixture_assert_load (f, "two", 2, TRUE);
   store_fixture_assert_names (f,
