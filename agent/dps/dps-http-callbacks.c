@@ -3,6 +3,7 @@
 
 #include "dps/dps-http-private.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,6 +65,7 @@ static curl_socket_t
 on_open_socket (void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
 {
   DpsHttp *self = user_data;
+  int fd;
 
   if (self->check_address != NULL &&
       !self->check_address (&address->addr, address->addrlen, self->check_data))
@@ -72,9 +74,10 @@ on_open_socket (void *user_data, curlsocktype purpose, struct curl_sockaddr *add
       return CURL_SOCKET_BAD;
     }
   self->opened++;
-  self->socket =
-      socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  return self->socket;
+  fd = socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (fd >= 0)
+    g_array_append_val (self->sockets, fd);
+  return fd;
 }
 
 static int
@@ -82,8 +85,12 @@ on_close_socket (void *user_data, curl_socket_t socket)
 {
   DpsHttp *self = user_data;
 
-  if (self->socket == socket)
-    self->socket = -1;
+  for (guint i = 0; i < self->sockets->len; i++)
+    if (g_array_index (self->sockets, int, i) == socket)
+      {
+        g_array_remove_index_fast (self->sockets, i);
+        break;
+      }
   return close (socket);
 }
 
@@ -111,13 +118,39 @@ on_ssl_context (CURL *curl, void *context, void *user_data)
   return CURLE_OK;
 }
 
+static guint
+local_port_of (int fd)
+{
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } name = { .any.sa_family = AF_UNSPEC };
+  socklen_t size = sizeof name;
+
+  if (getsockname (fd, &name.any, &size) < 0)
+    return 0;
+  return ntohs (name.any.sa_family == AF_INET6 ? name.in6.sin6_port : name.in.sin_port);
+}
+
+/* libcurl does not tell which socket it is about to use, only its port. -1 = none. */
+static int
+find_socket (DpsHttp *self, guint local_port)
+{
+  for (guint i = 0; i < self->sockets->len; i++)
+    if (local_port_of (g_array_index (self->sockets, int, i)) == local_port)
+      return g_array_index (self->sockets, int, i);
+  return -1;
+}
+
 /* Before it was asked: the rest of an answer, not the next one, or the peer's end. */
 static gboolean
-has_input (DpsHttp *self, SSL *ssl)
+has_input (DpsHttp *self, SSL *ssl, guint local_port)
 {
-  struct pollfd input = { .fd = self->socket, .events = POLLIN };
+  struct pollfd input = { .fd = find_socket (self, local_port), .events = POLLIN };
 
-  return SSL_has_pending (ssl) || poll (&input, 1, 0) > 0;
+  return input.fd < 0 || SSL_has_pending (ssl) || poll (&input, 1, 0) > 0;
 }
 
 /* Before the request goes out, on a kept connection too: the only time when the TLS
@@ -136,7 +169,7 @@ on_ready (void *user_data, char *peer, char *local, int peer_port, int local_por
       info != NULL && info->backend == CURLSSLBACKEND_OPENSSL && info->internals != NULL)
     {
       ssl = info->internals;
-      self->stale = self->opened == 0 && has_input (self, ssl);
+      self->stale = self->opened == 0 && has_input (self, ssl, (guint) local_port);
       if (self->stale)
         return CURL_PREREQFUNC_ABORT;
       self->response->tls_version = g_strdup (SSL_get_version (ssl));

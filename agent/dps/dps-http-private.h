@@ -19,7 +19,7 @@ struct _DpsHttp
   DpsHttpAddressCheck check_address;
   gpointer check_data;
   char message[CURL_ERROR_SIZE];
-  int socket; /* the last one opened, libcurl's; -1 = closed */
+  GArray *sockets; /* int; libcurl's open ones */
 
   /* Of the request under way. */
   const DpsHttpRequest *request;

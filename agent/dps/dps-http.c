@@ -103,7 +103,7 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
     g_once_init_leave (&once, curl_global_init (CURL_GLOBAL_DEFAULT) == CURLE_OK ? 1 : 2);
 
   self = g_new0 (DpsHttp, 1);
-  self->socket = -1;
+  self->sockets = g_array_new (FALSE, FALSE, sizeof (int));
   self->check_address = options->check_address;
   self->check_data = options->check_data;
   if (!load_roots (self, options, error))
@@ -133,6 +133,7 @@ dps_http_free (DpsHttp *self)
   g_clear_pointer (&self->sessions, dps_http_sessions_unref);
   curl_slist_free_all (self->connect_to);
   X509_STORE_free (self->roots);
+  g_array_unref (self->sockets);
   g_free (self);
 }
 
