@@ -11,7 +11,7 @@ build_packages=(
 )
 run_packages=(dbus dbus-daemon curl openssl)
 test_packages=(
-    strace clang-format libxml2-utils man-db systemd file binutils jq procps util-linux
+    strace clang-format libxml2-utils man-db systemd file binutils iproute2 jq procps util-linux
     python3-dbusmock python3-gi
 )
 package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
