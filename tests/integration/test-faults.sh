@@ -269,8 +269,8 @@ unpaced() {
     local times
     succeeds "$(put '"omit-retry-after":true')" "$(poll '"omit-retry-after":true')" || return 1
     mapfile -t times < <(jq 'select(.host|test("-dps"))|.time' <<<"$seen")
-    is ${#times[@]} 3 "requests" && between 250 $(((times[1] - times[0]) / 1000)) 1200 "first poll" &&
-        between 500 $(((times[2] - times[1]) / 1000)) 1600 "second poll"
+    is ${#times[@]} 3 "requests" && between 250 $(((times[1] - times[0]) / 1000)) 1250 "first poll" &&
+        between 500 $(((times[2] - times[1]) / 1000)) 2500 "second poll"
 }
 fresh_unpaced() { fresh && unpaced; }
 try "without Retry-After it polls after 0.25 s and 0.5 s" fresh_unpaced
