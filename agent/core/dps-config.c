@@ -283,16 +283,6 @@ dps_config_get_strv (DpsConfig *self, DpsConfigId id)
 }
 
 const char *
-dps_config_lookup (DpsConfig *self, const char *group, const char *key)
-{
-  DpsConfigId id;
-
-  if (!dps_config_find_key (group, key, &id))
-    return NULL;
-  return dps_config_get_string (self, id);
-}
-
-const char *
 dps_config_get_source (DpsConfig *self, DpsConfigId id)
 {
   g_return_val_if_fail (DPS_IS_CONFIG (self) && id < DPS_CONFIG_N_KEYS, NULL);

@@ -38,9 +38,6 @@ guint dps_config_get_uint (DpsConfig *self, DpsConfigId id);
 /* DPS_CONFIG_ADDRESS as "HOST=ADDRESS:PORT", see dps-config-address.h; never NULL. */
 const char *const *dps_config_get_strv (DpsConfig *self, DpsConfigId id);
 
-/* By name, for the settings of a plugin; NULL where not set or not known. Borrowed. */
-const char *dps_config_lookup (DpsConfig *self, const char *group, const char *key);
-
 /* What the groups of plugins from elsewhere say: DpsConfigPluginSetting, sorted by plugin
  * and key. Borrowed. */
 const GPtrArray *dps_config_get_plugin_settings (DpsConfig *self);

@@ -1161,19 +1161,6 @@ test_identity_digest (Fixture *f, gconstpointer data)
     }
 }
 
-static void
-test_lookup_by_name (Fixture *f, gconstpointer data)
-{
-  g_autoptr (DpsConfig) config = load_with_key (f, "/k");
-
-  g_assert_cmpstr (dps_config_lookup (config, "plugin symmetric-key", "key-file"),
-                   ==,
-                   "/k");
-  g_assert_cmpstr (dps_config_lookup (config, "tpm", "tcti"), ==, "device:/dev/tpmrm0");
-  g_assert_null (dps_config_lookup (config, "tpm", "key-file"));
-  g_assert_null (dps_config_lookup (config, "plugin symmetric-key", "group-key-file"));
-}
-
 #define ACME P "attestation=acme\n[plugin acme]\n"
 
 static void
@@ -1589,7 +1576,6 @@ main (int argc, char **argv)
   ADD ("secret/credential", test_credential);
   ADD ("payload-file", test_payload_file);
   ADD ("identity-digest", test_identity_digest);
-  ADD ("lookup-by-name", test_lookup_by_name);
   ADD ("plugin/settings", test_plugin_settings);
   ADD ("plugin/limits", test_plugin_limits);
   ADD ("plugin/secrets", test_plugin_secrets);
