@@ -189,28 +189,24 @@ warn (GPtrArray *warnings, DpsConfig *self, DpsConfigId id, const char *what)
                                     what));
 }
 
-/* A slip in a group's name would otherwise go unseen: any name is a plugin's. */
 static void
 warn_of_idle_groups (GPtrArray *warnings, DpsConfig *self)
 {
-  const GPtrArray *settings = dps_config_get_plugin_settings (self);
+  const GPtrArray *groups = dps_config_get_plugin_groups (self);
   const char *chosen = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
-  const char *last = NULL;
 
-  for (guint i = 0; i < settings->len; i++)
+  for (guint i = 0; i < groups->len; i++)
     {
-      const DpsConfigPluginSetting *setting = settings->pdata[i];
+      const DpsConfigPluginGroup *group = groups->pdata[i];
 
-      if (g_strcmp0 (setting->plugin, chosen) != 0 &&
-          g_strcmp0 (setting->plugin, last) != 0)
+      if (g_strcmp0 (group->plugin, chosen) != 0)
         g_ptr_array_add (warnings,
                          g_strdup_printf ("%s: [plugin %s]: nothing reads this group, as"
                                           " attestation= is %s; correct one of the two"
                                           " names, or remove the group",
-                                          setting->source,
-                                          setting->plugin,
+                                          group->source,
+                                          group->plugin,
                                           chosen != NULL ? chosen : "not set"));
-      last = setting->plugin;
     }
 }
 

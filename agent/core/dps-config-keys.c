@@ -342,6 +342,21 @@ dps_config_suggest_group (const char *group)
   return g_strdup_printf ("; did you mean [%s]?", nearest);
 }
 
+const char *
+dps_config_find_near_plugin (const char *plugin, const char *further)
+{
+  const char *nearest = NULL;
+  guint best = G_MAXUINT;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++)
+    if (g_str_has_prefix (groups[i].name, DPS_CONFIG_PLUGIN " ") &&
+        is_near (plugin, groups[i].name + strlen (DPS_CONFIG_PLUGIN " "), &best))
+      nearest = groups[i].name + strlen (DPS_CONFIG_PLUGIN " ");
+  if (further != NULL && is_near (plugin, further, &best))
+    nearest = further;
+  return nearest;
+}
+
 char *
 dps_config_suggest_key (const char *group, const char *key)
 {

@@ -108,3 +108,7 @@ char *dps_config_key_describe_values (const DpsConfigKey *key);
  * caller's. */
 char *dps_config_suggest_group (const char *group);
 char *dps_config_suggest_key (const char *group, const char *key);
+
+/* The plugin whose name plugin is likely a slip of, among those with a group in the table
+ * and further, which may be NULL; NULL where none is near. Borrowed. */
+const char *dps_config_find_near_plugin (const char *plugin, const char *further);

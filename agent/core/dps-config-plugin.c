@@ -27,6 +27,90 @@ dps_config_plugin_settings_new (void)
   return g_ptr_array_new_with_free_func (setting_free);
 }
 
+static void
+group_free (gpointer data)
+{
+  DpsConfigPluginGroup *group = data;
+
+  g_free (group->plugin);
+  g_free (group->source);
+  g_free (group);
+}
+
+GPtrArray *
+dps_config_plugin_groups_new (void)
+{
+  return g_ptr_array_new_with_free_func (group_free);
+}
+
+void
+dps_config_plugin_groups_note (GPtrArray *groups, const char *plugin, const char *source)
+{
+  DpsConfigPluginGroup *group;
+
+  for (guint i = 0; i < groups->len; i++)
+    if (g_str_equal (((DpsConfigPluginGroup *) groups->pdata[i])->plugin, plugin))
+      return;
+  group = g_new0 (DpsConfigPluginGroup, 1);
+  group->plugin = g_strdup (plugin);
+  group->source = g_strdup (source);
+  g_ptr_array_add (groups, group);
+}
+
+static gboolean
+is_installed (const char *plugin, const char *directory)
+{
+  g_autofree char *file = g_strconcat (plugin, ".so", NULL);
+  g_autofree char *path = g_build_filename (directory, file, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+check_group (const DpsConfigPluginGroup *group,
+             const char *chosen,
+             const char *directory,
+             GError **error)
+{
+  const char *near;
+
+  if (g_strcmp0 (group->plugin, chosen) == 0 ||
+      (directory != NULL && is_installed (group->plugin, directory)))
+    return TRUE;
+  near = dps_config_find_near_plugin (group->plugin, chosen);
+  if (near != NULL)
+    g_set_error (error,
+                 DPS_ERROR,
+                 DPS_ERROR_INVALID_ARGUMENT,
+                 "%s: [" DPS_CONFIG_PLUGIN " %s]: there is no such plugin; did you mean"
+                 " [" DPS_CONFIG_PLUGIN " %s]?",
+                 group->source,
+                 group->plugin,
+                 near);
+  else if (directory != NULL)
+    g_set_error (error,
+                 DPS_ERROR,
+                 DPS_ERROR_INVALID_ARGUMENT,
+                 "%s: [" DPS_CONFIG_PLUGIN " %s]: there is no such plugin in '%s';"
+                 " correct the name, install the plugin, or remove the group",
+                 group->source,
+                 group->plugin,
+                 directory);
+  return near == NULL && directory == NULL;
+}
+
+gboolean
+dps_config_plugin_groups_check (const GPtrArray *groups,
+                                const char *chosen,
+                                const char *directory,
+                                GError **error)
+{
+  for (guint i = 0; i < groups->len; i++)
+    if (!check_group (groups->pdata[i], chosen, directory, error))
+      return FALSE;
+  return TRUE;
+}
+
 static int
 compare (gconstpointer a, gconstpointer b)
 {

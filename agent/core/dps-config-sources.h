@@ -16,6 +16,7 @@ typedef struct
   const char *vendor_dir;      /* /usr/lib/dps-agent: drop-ins; NULL = none */
   const char *credentials_dir; /* $CREDENTIALS_DIRECTORY; NULL = none */
   const char *state_dir;       /* holds import/; NULL = /var/lib/dps-agent */
+  const char *plugin_dir;      /* holds NAME.so; NULL = not known, no plugin is missed */
 } DpsConfigPaths;
 
 /* The files that count, in the order they apply: <config_dir>/agent.conf where present,

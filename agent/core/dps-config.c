@@ -22,6 +22,7 @@ struct _DpsConfig
   char *sources[DPS_CONFIG_N_KEYS]; /* "FILE:LINE", NULL = default */
   GStrv addresses;
   GPtrArray *plugin_settings; /* DpsConfigPluginSetting * */
+  GPtrArray *plugin_groups;   /* DpsConfigPluginGroup * */
   char *site_file;
   char *credentials_dir;
   char *import_dir;
@@ -41,6 +42,7 @@ dps_config_finalize (GObject *object)
     }
   g_strfreev (self->addresses);
   g_ptr_array_unref (self->plugin_settings);
+  g_ptr_array_unref (self->plugin_groups);
   g_free (self->site_file);
   g_free (self->credentials_dir);
   g_free (self->import_dir);
@@ -57,6 +59,7 @@ static void
 dps_config_init (DpsConfig *self)
 {
   self->plugin_settings = dps_config_plugin_settings_new ();
+  self->plugin_groups = dps_config_plugin_groups_new ();
 }
 
 static gboolean
@@ -88,7 +91,10 @@ instance_of (const char *group, const char *pattern)
 }
 
 static gboolean
-check_group (const char *file, const DpsConfigEntry *entry, GError **error)
+apply_group (DpsConfig *self,
+             const char *file,
+             const DpsConfigEntry *entry,
+             GError **error)
 {
   const char *group = dps_config_find_group (entry->group);
   g_autofree char *hint = NULL;
@@ -107,6 +113,14 @@ check_group (const char *file, const DpsConfigEntry *entry, GError **error)
                         : "the consumer's name is not usable",
                     "; write 1 to 32 characters of a-z, 0-9 and -",
                     error);
+  if (g_str_equal (group, DPS_CONFIG_PLUGIN))
+    {
+      g_autofree char *source = g_strdup_printf ("%s:%u", file, entry->line);
+
+      dps_config_plugin_groups_note (self->plugin_groups,
+                                     instance_of (entry->group, group),
+                                     source);
+    }
   return TRUE;
 }
 
@@ -146,7 +160,7 @@ apply_entry (DpsConfig *self,
   DpsConfigId id;
 
   if (entry->key == NULL)
-    return check_group (file, entry, error);
+    return apply_group (self, file, entry, error);
   if (g_str_equal (group, DPS_CONFIG_PLUGIN))
     return apply_plugin_entry (self, file, entry, error);
   if (!dps_config_find_key (group, entry->key, &id))
@@ -234,7 +248,12 @@ dps_config_load (const DpsConfigPaths *paths, GError **error)
   for (guint i = 0; files[i] != NULL; i++)
     if (!apply_file (self, files[i], error))
       return NULL;
-  if (!resolve_addresses (self, error))
+  if (!resolve_addresses (self, error) ||
+      !dps_config_plugin_groups_check (self->plugin_groups,
+                                       dps_config_get_string (self,
+                                                              DPS_CONFIG_ATTESTATION),
+                                       paths->plugin_dir,
+                                       error))
     return NULL;
   self->site_file =
       g_build_filename (paths->config_dir, DPS_CONFIG_DROP_INS, "site.conf", NULL);
@@ -304,6 +323,14 @@ dps_config_get_plugin_settings (DpsConfig *self)
   g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
 
   return self->plugin_settings;
+}
+
+const GPtrArray *
+dps_config_get_plugin_groups (DpsConfig *self)
+{
+  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
+
+  return self->plugin_groups;
 }
 
 GHashTable *
@@ -521,52 +548,4 @@ dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error)
       return NULL;
     }
   return g_steal_pointer (&bytes);
-}
-
-/* What a plugin from elsewhere makes of its settings nobody else knows; so all count. */
-static void
-append_plugin_settings (DpsConfig *self, GString *text)
-{
-  const char *chosen = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
-
-  for (guint i = 0; i < self->plugin_settings->len; i++)
-    {
-      const DpsConfigPluginSetting *setting = self->plugin_settings->pdata[i];
-
-      if (g_strcmp0 (setting->plugin, chosen) == 0)
-        g_string_append_printf (text, "plugin %s=%s\n", setting->key, setting->value);
-    }
-}
-
-char *
-dps_config_dup_identity_digest (DpsConfig *self)
-{
-  static const DpsConfigId ids[] = {
-    DPS_CONFIG_ENDPOINT,
-    DPS_CONFIG_ID_SCOPE,
-    DPS_CONFIG_REGISTRATION_ID,
-    DPS_CONFIG_ATTESTATION,
-  };
-  g_autoptr (GString) text = g_string_new ("dps-identity-1\n");
-
-  g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
-
-  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
-    {
-      const char *value = dps_config_get_string (self, ids[i]);
-      g_autofree char *lower = NULL;
-
-      /* Host names and registration ids are the same in any case: protocol §1.3. The
-       * scope's case counts. No value has a line end. */
-      if (value != NULL && ids[i] != DPS_CONFIG_ID_SCOPE)
-        lower = g_ascii_strdown (value, -1);
-      g_string_append_printf (text,
-                              "%s=%s\n",
-                              dps_config_key (ids[i])->key,
-                              lower != NULL   ? lower
-                              : value != NULL ? value
-                                              : "");
-    }
-  append_plugin_settings (self, text);
-  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
 }

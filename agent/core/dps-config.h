@@ -16,7 +16,9 @@ G_DECLARE_FINAL_TYPE (DpsConfig, dps_config, DPS, CONFIG, GObject)
 /* Reads all files that count. Each line is checked by the table, also those that a later
  * file replaces; an empty value puts its key back to the default. NULL on failure:
  * DPS_ERROR_INVALID_ARGUMENT, DPS_ERROR_NOT_SUPPORTED ("FILE:LINE: [group] key: what is
- * wrong; what to do") or DPS_ERROR_ACCESS_DENIED for a file that others may write. No
+ * wrong; what to do") or DPS_ERROR_ACCESS_DENIED for a file that others may write. A
+ * [plugin NAME] group of no plugin is an error as an unknown group is, see
+ * dps_config_plugin_groups_check(). No
  * required key is asked for here, see dps_config_check(). */
 DpsConfig *dps_config_load (const DpsConfigPaths *paths, GError **error);
 
@@ -41,6 +43,9 @@ const char *const *dps_config_get_strv (DpsConfig *self, DpsConfigId id);
 /* What the groups of plugins from elsewhere say: DpsConfigPluginSetting, sorted by plugin
  * and key. Borrowed. */
 const GPtrArray *dps_config_get_plugin_settings (DpsConfig *self);
+
+/* These groups themselves: DpsConfigPluginGroup, in the order of the files. Borrowed. */
+const GPtrArray *dps_config_get_plugin_groups (DpsConfig *self);
 
 /* The plain settings among them of one plugin, char * → char *; empty for a plugin whose
  * group the table knows. The caller's. */

@@ -12,6 +12,7 @@ struct _DpsSettings
   GObject parent;
   char *config_dir, *run_dir, *vendor_dir, *credentials_dir, *state_dir;
   char *plugin_host, *plugin_dir;
+  char *known_plugins; /* where the configuration's plugins are looked for, or NULL */
   DpsConfig *config;
   GError *error;
   DpsHttpSessions *sessions;
@@ -31,6 +32,7 @@ dps_settings_finalize (GObject *object)
   g_free (self->state_dir);
   g_free (self->plugin_host);
   g_free (self->plugin_dir);
+  g_free (self->known_plugins);
   g_clear_object (&self->config);
   g_clear_error (&self->error);
   dps_http_sessions_unref (self->sessions);
@@ -63,6 +65,7 @@ dps_settings_new (const DpsConfigPaths *paths,
   self->state_dir = g_strdup (paths->state_dir);
   self->plugin_host = g_strdup (plugin_host);
   self->plugin_dir = g_strdup (plugin_dir);
+  self->known_plugins = g_strdup (paths->plugin_dir);
   return self;
 }
 
@@ -107,11 +110,8 @@ same_registration (DpsConfig *a, DpsConfig *b)
 gboolean
 dps_settings_reload (DpsSettings *self, GError **error)
 {
-  DpsConfigPaths paths = { self->config_dir,
-                           self->run_dir,
-                           self->vendor_dir,
-                           self->credentials_dir,
-                           self->state_dir };
+  DpsConfigPaths paths = { self->config_dir,      self->run_dir,   self->vendor_dir,
+                           self->credentials_dir, self->state_dir, self->known_plugins };
   g_autoptr (DpsConfig) config = NULL;
 
   g_clear_error (&self->error);

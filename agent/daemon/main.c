@@ -115,6 +115,10 @@ make_settings (void)
     .vendor_dir = private_world ? NULL : DPS_VENDOR_CONFIG_DIR,
     .credentials_dir = g_getenv ("CREDENTIALS_DIRECTORY"),
     .state_dir = options.state_dir,
+    /* An image's configuration is not for the plugins of this host. */
+    .plugin_dir = options.plugin_dir ? options.plugin_dir
+                  : private_world    ? NULL
+                                     : DPS_PLUGIN_DIR,
   };
 
   return dps_settings_new (&paths,

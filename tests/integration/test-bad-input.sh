@@ -101,6 +101,8 @@ bad "an unknown key" line provisioning colour=red -- 1 DPS-E101 "AT: [provisioni
 bad "a key that is spelt wrongly" line provisioning id_scope=0ne00ABCDEF -- 1 DPS-E101 "AT: [provisioning] id_scope" "did you mean 'id-scope'"
 bad "a key in the wrong group" line network endpoint=a.azure-devices-provisioning.net -- 1 DPS-E101 "AT: [network] endpoint" "[provisioning]"
 bad "an unknown group" line "plugin symmetric-key" "[colours]" -- 1 DPS-E101 "AT: [colours]"
+misspelt() { sed 's/^\[plugin symm/[plugin sym/' <<<"$good" >"$site"; at=$site:$(grep -nF '[plugin' "$site" | cut -d: -f1); }
+bad "a plugin's group that is spelt wrongly" misspelt -- 1 DPS-E101 "AT: [plugin symetric-key]" "did you mean [plugin symmetric-key]?"
 twice() { line provisioning "id-scope=0ne00ABCDEF"; at=$site:$(grep -n '^id-scope' "$site" | tail -n 1 | cut -d: -f1); }
 bad "a key given twice" twice -- 1 DPS-E101 "AT: [provisioning] id-scope" "line 2"
 bad "no endpoint" without endpoint -- 6 DPS-E102 "[provisioning] endpoint" site.conf
@@ -183,6 +185,18 @@ plugin_not_there() {
         has "$(json plugins)" "it is not in $world/plugins"
 }
 check "a plugin that is not installed" plugin_not_there
+restore
+
+unread_group() { # only the agent knows what is installed; config, of a directory, warns
+    printf '%s\n[plugin acme]\nserial=1\n' "$good" >"$site"
+    at=$site:$(grep -nF '[plugin acme]' "$site" | cut -d: -f1)
+    says "$(exits 1 ctl reload 2>&1)" DPS-E101 "$at: [plugin acme]" "in '$world/plugins'" &&
+        says "$(exits 0 config 2>&1)" "$at: [plugin acme]: nothing reads this group" || return 1
+    : >"$world/plugins/acme.so"
+    exits 0 ctl reload
+}
+check "a group of a plugin that is not installed" unread_group
+rm -f "$world/plugins/acme.so"
 restore
 
 key_text() { printf '%s\n' "$1" >"$key" && held DPS-E204 "$2" && hasnt "$(<"$world/log/agent")$(json reason)" "$1"; }

@@ -1297,19 +1297,68 @@ test_plugin_shown (Fixture *f, gconstpointer data)
   g_assert_cmpstr (json_object_get_string_member (key, "value"), ==, "9");
 }
 
-/* A slip in the name of a group is not silent. */
+/* A slip in the name of a group is no other plugin's group. */
+static void
+test_plugin_misspelt_group (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    const char *text;
+    const char *says;
+  } rows[] = {
+    { COMPLETE "[plugin symetric-key]\nkey-file=/k\n",
+      SITE ":6: [plugin symetric-key]: there is no such plugin; did you mean"
+           " [plugin symmetric-key]?" },
+    { COMPLETE "[plugin tpm2]\n", SITE ":6: [plugin tpm2]: there is no such plugin" },
+    { COMPLETE "[plugin x5090]\nkey=\n", "did you mean [plugin x509]?" },
+    { ACME "serial=1\n[plugin acne]\nserial=1\n",
+      SITE ":5: [plugin acne]: there is no such plugin; did you mean [plugin acme]?" },
+  };
+  g_autofree char *plugins = make_dir (f, "plugins");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      put (f, SITE, rows[i].text);
+      assert_refused (f, DPS_ERROR_INVALID_ARGUMENT, rows[i].says);
+      f->paths.plugin_dir = plugins;
+      assert_refused (f, DPS_ERROR_INVALID_ARGUMENT, rows[i].says);
+      f->paths.plugin_dir = NULL;
+    }
+  /* What is there is no slip, however near; the chosen one's absence the attempt tells.
+   */
+  f->paths.plugin_dir = plugins;
+  put (f, "plugins/tpm2.so", "");
+  put (f, SITE, COMPLETE "[plugin tpm2]\nhandle=1\n");
+  g_object_unref (load (f));
+  put (f, SITE, ACME "serial=1\n");
+  g_object_unref (load (f));
+}
+
 static void
 test_plugin_idle_group (Fixture *f, gconstpointer data)
 {
-  g_autoptr (DpsConfig) config = NULL;
-  g_auto (GStrv) warnings = NULL;
+  g_autofree char *plugins = make_dir (f, "plugins");
 
-  put (f, SITE, COMPLETE "[plugin symetric-key]\nkey-file=/k\nother=1\n");
-  config = load (f);
-  warnings = dps_config_dup_warnings (config);
-  g_assert_cmpuint (g_strv_length (warnings), ==, 1);
-  g_assert_nonnull (
-      strstr (warnings[0], SITE ":7: [plugin symetric-key]: nothing reads"));
+  put (f, SITE, COMPLETE "[plugin acme]\nserial=7\nother=1\n");
+  for (guint known = 0; known < 2; known++)
+    {
+      g_autoptr (DpsConfig) config = NULL;
+      g_auto (GStrv) warnings = NULL;
+
+      if (known)
+        {
+          f->paths.plugin_dir = plugins;
+          assert_refused (f, DPS_ERROR_INVALID_ARGUMENT, plugins);
+          assert_refused (f,
+                          DPS_ERROR_INVALID_ARGUMENT,
+                          SITE ":6: [plugin acme]: there is no such plugin in ");
+          put (f, "plugins/acme.so", "");
+        }
+      config = load (f);
+      warnings = dps_config_dup_warnings (config);
+      g_assert_cmpuint (g_strv_length (warnings), ==, 1);
+      g_assert_nonnull (strstr (warnings[0], SITE ":6: [plugin acme]: nothing reads"));
+    }
 }
 
 /* What dpsctl config shows is itself a configuration with the same effect. */
@@ -1581,6 +1630,7 @@ main (int argc, char **argv)
   ADD ("plugin/secrets", test_plugin_secrets);
   ADD ("plugin/identity-digest", test_plugin_identity);
   ADD ("plugin/shown", test_plugin_shown);
+  ADD ("plugin/misspelt-group", test_plugin_misspelt_group);
   ADD ("plugin/idle-group-is-named", test_plugin_idle_group);
   ADD ("show/text-reads-back", test_text_reads_back);
   ADD ("show/json", test_json);
