@@ -46,11 +46,20 @@ PKG_CONFIG_PATH=$(dirname "$stage"/usr/lib/*/pkgconfig/dps-agent.pc)
 export PKG_CONFIG_PATH
 check "they are one header that asks for GLib alone" package_only
 
-# What a user has on PATH, in this world. The agent's user and group are root here.
+# What a user has on PATH, in this world. The agent's user and group are root here; that polkit
+# asks others for a password is for dpsctl below to say.
+unset SUDO_UID
 mkdir "$work/bin"
-printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
+printf '#!/bin/sh\nSUDO_UID=1000 exec "$@"\n' >"$work/bin/sudo"
 printf '#!/bin/sh\necho "not here: apt $*"\n' >"$work/bin/apt"
-printf '#!/bin/sh\nexec "%s" --bus-address "%s" "$@"\n' "$build/agent/cli/dpsctl" "$bus_address" >"$work/bin/dpsctl"
+cat >"$work/bin/dpsctl" <<SH
+#!/bin/sh
+case \$1 in
+    status | plugins | wait | config) ;;
+    *) [ -n "\${SUDO_UID-}" ] || { echo "dpsctl \$1 needs root" >&2; exit 5; } ;;
+esac
+exec "$build/agent/cli/dpsctl" --bus-address "$bus_address" "\$@"
+SH
 printf '#!/bin/sh\nexec "%s" "$@"\n' "$build/tests/emulator/dps-emulator" >"$work/bin/dps-emulator"
 printf '#!/bin/sh\nexec "%s" --plugin-host "%s" --exerciser "%s" "$@"\n' \
     "$(realpath "$1")" "$build/agent/plugin-host/dps-plugin-host" "$(realpath "$2")" >"$work/bin/dps-plugin-check"
@@ -72,6 +81,14 @@ tutorial() (cd "$work" && PATH=$work/bin:$PATH timeout 120 bash "$work/tutorial"
 check "the tutorial runs to its end" tutorial
 checked() { has "$(<"$work/log")" 'this plugin conforms'; }
 check "the template conforms" checked
+# group-writable, it fails the check "file".
+unchecked() {
+    chmod g+w "$work/my-plugin/template.so"
+    PATH=$work/bin:$PATH exits 2 make -C "$work/my-plugin" check || return 1
+    chmod g-w "$work/my-plugin/template.so"
+    is "$(find "$work/my-plugin" -name check.seed)" ""
+}
+check "a check that fails leaves no seed behind" unchecked
 provisioned() {
     local seen
     seen=$(ctl status --json) && has "$seen" '"provisioned"' && has "$seen" template-a1b2c3 &&
