@@ -64,6 +64,14 @@ G_BEGIN_DECLS
 #define DPS_PLUGIN_MATERIAL_VALUE_MAX (16 * 1024)
 #define DPS_PLUGIN_ENROLLMENT_MAX (16 * 1024)
 
+/* Limits of the process, libraries included, in bytes but for the third. An allocation
+ * over the memory limits fails, and g_malloc() then ends the process; a build of the
+ * agent with a sanitizer has only the others. Core files there are none. */
+#define DPS_PLUGIN_PROCESS_DATA (128 * 1024 * 1024)          /* RLIMIT_DATA */
+#define DPS_PLUGIN_PROCESS_ADDRESS_SPACE (512 * 1024 * 1024) /* RLIMIT_AS */
+#define DPS_PLUGIN_PROCESS_DESCRIPTORS 64                    /* RLIMIT_NOFILE */
+#define DPS_PLUGIN_PROCESS_FILE_SIZE (1024 * 1024)           /* RLIMIT_FSIZE */
+
 /* What a verb returns. Anything but OK is an error; say what is wrong and what to do
  * about it with host->set_error(), in one line, without a secret. */
 typedef enum

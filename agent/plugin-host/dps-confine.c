@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "plugin-host/dps-confine.h"
+#include "abi/dps-plugin.h"
 #include "common/dps-io.h"
 
 #include <errno.h>
@@ -48,18 +49,19 @@ volunteer (void)
 }
 
 gboolean
-dps_confine_process (guint64 data_limit, GError **error)
+dps_confine_process (gboolean limit_memory, GError **error)
 {
   /* While its files below /proc are its own: not dumpable, they are root's. */
   volunteer ();
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) < 0 ||
       prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl (PR_SET_DUMPABLE, 0) < 0)
     return dps_set_errno (error, errno, "giving up privileges");
-  return limit (RLIMIT_CORE, 0, error) && limit (RLIMIT_NOFILE, 64, error) &&
-         limit (RLIMIT_FSIZE, 1024 * 1024, error) &&
-         (data_limit == 0 || (limit (RLIMIT_DATA, data_limit, error) &&
-                              /* shared mappings do not count as data */
-                              limit (RLIMIT_AS, 4 * data_limit, error)));
+  return limit (RLIMIT_CORE, 0, error) &&
+         limit (RLIMIT_NOFILE, DPS_PLUGIN_PROCESS_DESCRIPTORS, error) &&
+         limit (RLIMIT_FSIZE, DPS_PLUGIN_PROCESS_FILE_SIZE, error) &&
+         (!limit_memory || (limit (RLIMIT_DATA, DPS_PLUGIN_PROCESS_DATA, error) &&
+                            /* shared mappings do not count as data */
+                            limit (RLIMIT_AS, DPS_PLUGIN_PROCESS_ADDRESS_SPACE, error)));
 }
 
 /* The kernel's interface as of its ABI 6; older kernels are told the shorter size. Named

@@ -11,9 +11,9 @@
 gboolean dps_confine_descriptors (int keep, GError **error);
 
 /* Dies with the parent, gains no privileges, can not be traced or dumped, is bounded in
- * files, file sizes and data, and is the first to go where memory runs out. data_limit in
- * bytes, 0 = none. */
-gboolean dps_confine_process (guint64 data_limit, GError **error);
+ * descriptors, file sizes and, with limit_memory, data and address space, as
+ * dps-plugin.h says, and is the first to go where memory runs out. */
+gboolean dps_confine_process (gboolean limit_memory, GError **error);
 
 /* Landlock: files below /usr, /lib*, /etc/ssl and plugin_dir may be read, nothing else
  * may be opened; no TCP, no signals to other processes, no abstract sockets (unless

@@ -17,9 +17,6 @@
  * born with. Started by the agent only. It leaves by _exit(), so that nothing a plugin
  * registered runs at the end. */
 
-/* Half of what the agent's unit may have. */
-#define DATA_LIMIT (G_GUINT64_CONSTANT (128) * 1024 * 1024)
-
 typedef struct
 {
   int fd;
@@ -87,7 +84,7 @@ static gboolean
 confine (const Options *options, guint landlock, GError **error)
 {
   return dps_confine_descriptors (options->fd, error) &&
-         dps_confine_process (DPS_SANITIZED ? 0 : DATA_LIMIT, error) &&
+         dps_confine_process (!DPS_SANITIZED, error) &&
          dps_confine_files (options->plugin_dir, options->allow_unix, landlock, error) &&
          dps_confine_calls (options->allow_unix, error);
 }
