@@ -4,6 +4,7 @@
 #include "plugin-check/dps-check-calls.h"
 #include "common/dps-error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -29,6 +30,16 @@ on_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer 
   return G_LOG_WRITER_HANDLED;
 }
 
+/* Of file, without links: the host follows none, and that is no fault of the plugin. */
+static char *
+find_directory (const char *file)
+{
+  g_autofree char *named = g_path_get_dirname (file);
+  char *real = realpath (named, NULL); /* g_free() is free() */
+
+  return real != NULL ? real : g_steal_pointer (&named);
+}
+
 void
 dps_check_host_init (DpsCheckHost *self, const char *plugin_host, const char *plugin_file)
 {
@@ -36,7 +47,7 @@ dps_check_host_init (DpsCheckHost *self, const char *plugin_host, const char *pl
   g_autofree char *base = g_path_get_basename (absolute);
 
   self->plugin_host = plugin_host;
-  self->directory = g_path_get_dirname (absolute);
+  self->directory = find_directory (plugin_file);
   self->name = g_str_has_suffix (base, ".so") ? g_strndup (base, strlen (base) - 3)
                                               : g_strdup (base);
   self->log = g_ptr_array_new_with_free_func (g_free);

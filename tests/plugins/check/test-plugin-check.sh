@@ -59,6 +59,11 @@ exports-more symbols further_export
 END
 check "wrong-abi fails load" fails load "ABI 7" "$DPS_BUILD_ROOT/tests/plugins/wrong-abi.so"
 
+mkdir "$work/real"
+cp "$bad/good.so" "$work/real/"
+ln -s real "$work/link"
+check "a directory that is a link is no fault" conforms --setting serial=1 --secret key="$work/key" "$work/link/good.so"
+
 cp "$bad/good.so" "$work/Good.so"
 check "a name that no plugin can have fails file" fails file "plugin name" "$work/Good.so"
 printf '#!/bin/sh\n' >"$work/script.so"
