@@ -95,11 +95,12 @@ static gboolean
 check_group_key_file (DpsConfig *self, const char *value, GError **error)
 {
   const char *import_dir = dps_config_get_import_dir (self);
-  g_autofree char *dir = g_path_get_dirname (value);
   g_autofree char *name = g_path_get_basename (value);
+  g_autofree char *path = g_build_filename (import_dir, name, NULL);
 
+  /* The basename of "import/" would be "import". */
   if (dps_config_credential_name (value) != NULL ||
-      (g_str_equal (dir, import_dir) && !g_str_equal (name, ".") &&
+      (g_str_equal (value, path) && !g_str_equal (name, ".") &&
        !g_str_equal (name, "..")))
     return TRUE;
   g_set_error (error,

@@ -16,36 +16,54 @@ dps_group_file_is_credential (const char *origin)
   return g_str_has_prefix (origin, DPS_CONFIG_CREDENTIAL);
 }
 
-static char *
-origin_of (const struct stat *st)
-{
-  return g_strdup_printf ("file:%" G_GUINT64_FORMAT ".%" G_GINT64_FORMAT ".%09ld",
-                          (guint64) st->st_ino,
-                          (gint64) st->st_ctim.tv_sec,
-                          st->st_ctim.tv_nsec);
-}
-
 static const char *
 value_of (DpsConfig *config)
 {
   return dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE);
 }
 
-char *
-dps_group_file_find (DpsConfig *config)
+/* A time of change is as coarse as the kernel's tick, so it alone does not tell a file
+ * from what it was a moment ago. */
+static char *
+origin_of (const char *path, const struct stat *st)
+{
+  return g_strdup_printf ("file:%" G_GUINT64_FORMAT ".%" G_GINT64_FORMAT
+                          ".%09ld.%" G_GINT64_FORMAT ".%09ld.%" G_GINT64_FORMAT ":%s",
+                          (guint64) st->st_ino,
+                          (gint64) st->st_ctim.tv_sec,
+                          st->st_ctim.tv_nsec,
+                          (gint64) st->st_mtim.tv_sec,
+                          st->st_mtim.tv_nsec,
+                          (gint64) st->st_size,
+                          path);
+}
+
+static DpsGroupFileState
+state_of (const char *path, struct stat *st)
+{
+  if (lstat (path, st) == 0)
+    return S_ISREG (st->st_mode) ? DPS_GROUP_FILE_THERE : DPS_GROUP_FILE_UNFIT;
+  return errno == ENOENT ? DPS_GROUP_FILE_ABSENT : DPS_GROUP_FILE_UNFIT;
+}
+
+DpsGroupFileState
+dps_group_file_find (DpsConfig *config, char **origin)
 {
   const char *value = value_of (config);
   const char *name = dps_config_credential_name (value);
   const char *dir = dps_config_get_credentials_dir (config);
   g_autofree char *path = NULL;
   struct stat st;
+  DpsGroupFileState state;
 
-  if (name == NULL)
-    return lstat (value, &st) == 0 ? origin_of (&st) : NULL;
-  if (dir == NULL)
-    return NULL;
-  path = g_build_filename (dir, name, NULL);
-  return lstat (path, &st) == 0 ? g_strdup (value) : NULL;
+  *origin = NULL;
+  if (name != NULL && dir == NULL)
+    return DPS_GROUP_FILE_ABSENT;
+  path = name ? g_build_filename (dir, name, NULL) : g_strdup (value);
+  state = state_of (path, &st);
+  if (state == DPS_GROUP_FILE_THERE)
+    *origin = name ? g_strdup (value) : origin_of (value, &st);
+  return state;
 }
 
 static gboolean
@@ -66,11 +84,14 @@ static int
 open_dir (DpsConfig *config, GError **error)
 {
   const char *path = dps_config_get_import_dir (config);
-  dps_autofd fd = dps_open_at (AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, error);
+  dps_autofd fd = -1;
   struct stat st;
 
+  fd = openat (AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0 && errno == EACCES)
+    return refuse (path, "the agent may not read it; chown it to dps-agent", error), -1;
   if (fd < 0)
-    return -1;
+    return dps_set_errno (error, errno, "opening '%s'", path), -1;
   if (fstat (fd, &st) < 0)
     return dps_set_errno (error, errno, "examining '%s'", path), -1;
   if ((st.st_uid != 0 && st.st_uid != geteuid ()) || (st.st_mode & (S_IWGRP | S_IWOTH)))
@@ -119,17 +140,32 @@ open_file (DpsConfig *config, struct stat *st, GError **error)
 static DpsSecret *
 read_file (DpsConfig *config, char **origin, GError **error)
 {
-  struct stat st;
-  dps_autofd fd = open_file (config, &st, error);
-  DpsSecret *text;
+  const char *path = value_of (config);
+  struct stat before, after;
+  dps_autofd fd = open_file (config, &before, error);
+  g_autoptr (DpsSecret) text = NULL;
+  g_autofree char *first = NULL, *last = NULL;
 
   if (fd < 0)
     return NULL;
   text = dps_secret_read_fd (fd, DPS_CONFIG_SECRET_MAX, error);
   if (text == NULL)
-    return g_prefix_error (error, "'%s': ", value_of (config)), NULL;
-  *origin = origin_of (&st);
-  return text;
+    return g_prefix_error (error, "'%s': ", path), NULL;
+  if (fstat (fd, &after) < 0)
+    return dps_set_errno (error, errno, "examining '%s'", path), NULL;
+  first = origin_of (path, &before);
+  last = origin_of (path, &after);
+  if (!g_str_equal (first, last) || dps_secret_size (text) != (gsize) after.st_size)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_BUSY,
+                   "'%s' was being written while it was read; try again",
+                   path);
+      return NULL;
+    }
+  *origin = g_steal_pointer (&last);
+  return g_steal_pointer (&text);
 }
 
 DpsSecret *
@@ -153,7 +189,7 @@ dps_group_file_read (DpsConfig *config, char **origin, GError **error)
   return text;
 }
 
-gboolean
+DpsGroupFileEnd
 dps_group_file_remove (DpsConfig *config, const char *origin, GError **error)
 {
   const char *path = value_of (config);
@@ -163,18 +199,20 @@ dps_group_file_remove (DpsConfig *config, const char *origin, GError **error)
   struct stat st;
 
   if (dir < 0)
-    return FALSE;
+    return DPS_GROUP_FILE_STAYS;
   if (fstatat (dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-    return errno == ENOENT || dps_set_errno (error, errno, "examining '%s'", path);
-  found = origin_of (&st);
+    return errno == ENOENT ? DPS_GROUP_FILE_GONE
+                           : (dps_set_errno (error, errno, "examining '%s'", path),
+                              DPS_GROUP_FILE_STAYS);
+  found = origin_of (path, &st);
   if (!g_str_equal (found, origin))
-    return TRUE;
-  if (unlinkat (dir, name, 0) < 0 && errno != ENOENT)
-    return dps_set_errno (error, errno, "removing '%s'", path);
+    return DPS_GROUP_FILE_REPLACED;
+  if (unlinkat (dir, name, 0) < 0)
+    return dps_set_errno (error, errno, "removing '%s'", path), DPS_GROUP_FILE_STAYS;
   if (fsync (dir) < 0)
-    return dps_set_errno (error,
-                          errno,
-                          "syncing '%s'",
-                          dps_config_get_import_dir (config));
-  return TRUE;
+    {
+      dps_set_errno (error, errno, "syncing '%s'", dps_config_get_import_dir (config));
+      return DPS_GROUP_FILE_STAYS;
+    }
+  return DPS_GROUP_FILE_REMOVED;
 }

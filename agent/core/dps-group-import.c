@@ -99,9 +99,10 @@ show_remains (DpsGroupImport *self, const char *origin, const char *detail)
 static void
 show_what_is_there (DpsGroupImport *self, DpsConfig *config, const char *why)
 {
-  g_autofree char *origin = config ? dps_group_file_find (config) : NULL;
-  g_autofree char *detail = NULL;
+  g_autofree char *origin = NULL, *detail = NULL;
 
+  if (config != NULL)
+    dps_group_file_find (config, &origin);
   if (origin != NULL && dps_group_file_is_credential (origin))
     detail = g_strdup_printf ("systemd passes the %s at each start", origin);
   else if (origin != NULL)
@@ -140,11 +141,12 @@ remove_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 {
   Job *job = data;
   GError *error = NULL;
+  DpsGroupFileEnd what = dps_group_file_remove (job->config, job->origin, &error);
 
-  if (dps_group_file_remove (job->config, job->origin, &error))
-    g_task_return_boolean (task, TRUE);
-  else
+  if (what == DPS_GROUP_FILE_STAYS)
     g_task_return_error (task, error);
+  else
+    g_task_return_int (task, what);
 }
 
 static void
@@ -152,12 +154,18 @@ on_removed (GObject *source, GAsyncResult *result, gpointer data)
 {
   Job *job = data;
   g_autoptr (GError) error = NULL;
+  gssize what = g_task_propagate_int (G_TASK (result), &error);
 
   g_clear_pointer (&job->import->stuck, g_free);
-  if (g_task_propagate_boolean (G_TASK (result), &error))
-    dps_message ((TOPIC ("identity")), "the group key's file was removed");
-  else
+  if (error != NULL)
     job->import->stuck = g_strdup (job->origin);
+  else
+    dps_message ((TOPIC ("identity")),
+                 "%s",
+                 what == DPS_GROUP_FILE_REMOVED ? "the group key's file was removed"
+                 : what == DPS_GROUP_FILE_GONE
+                     ? "the group key's file is gone; somebody else removed it"
+                     : "another file has taken the place of the group key's, and stays");
   end (job, NULL, error ? error->message : NULL);
 }
 
@@ -302,7 +310,7 @@ dps_group_import_look (DpsGroupImport *self)
       show_remains (self, NULL, NULL);
       return FALSE;
     }
-  found = dps_group_file_find (config);
+  dps_group_file_find (config, &found);
   facts = collect (self, config, found);
   choice = dps_group_key_choose (&facts);
   if (choice == DPS_KEY_DERIVE ||

@@ -5,6 +5,7 @@
 #include "core/dps-group-file.h"
 #include "core/dps-group-key.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,6 +177,7 @@ typedef struct
   char *dir; /* configuration, state/import, credentials */
   char *import_dir, *path;
   DpsConfig *config;
+  int stop; /* atomic */
 } Fixture;
 
 static void
@@ -233,6 +235,16 @@ put_key (Fixture *f)
                                            NULL));
 }
 
+static char *
+find (Fixture *f, DpsGroupFileState state)
+{
+  char *origin;
+
+  g_assert_cmpint (dps_group_file_find (f->config, &origin), ==, state);
+  g_assert_cmpint (origin != NULL, ==, state == DPS_GROUP_FILE_THERE);
+  return origin;
+}
+
 static void
 test_file (Fixture *f, gconstpointer data)
 {
@@ -240,9 +252,9 @@ test_file (Fixture *f, gconstpointer data)
   g_autoptr (DpsSecret) text = NULL;
   g_autofree char *found = NULL, *origin = NULL, *again = NULL;
 
-  g_assert_null (dps_group_file_find (f->config));
+  find (f, DPS_GROUP_FILE_ABSENT);
   put_key (f);
-  found = dps_group_file_find (f->config);
+  found = find (f, DPS_GROUP_FILE_THERE);
   text = dps_group_file_read (f->config, &origin, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (origin, ==, found);
@@ -254,15 +266,89 @@ test_file (Fixture *f, gconstpointer data)
 
   /* The same bytes in the same file, put there again, are another group key. */
   g_assert_cmpint (chmod (f->path, 0600), ==, 0);
-  again = dps_group_file_find (f->config);
+  again = find (f, DPS_GROUP_FILE_THERE);
   g_assert_cmpstr (again, !=, found);
-  g_assert_true (dps_group_file_remove (f->config, found, &error));
+  g_assert_cmpint (dps_group_file_remove (f->config, found, &error),
+                   ==,
+                   DPS_GROUP_FILE_REPLACED);
   g_assert_true (g_file_test (f->path, G_FILE_TEST_EXISTS));
 
-  g_assert_true (dps_group_file_remove (f->config, again, &error));
-  g_assert_no_error (error);
+  g_assert_cmpint (dps_group_file_remove (f->config, again, &error),
+                   ==,
+                   DPS_GROUP_FILE_REMOVED);
   g_assert_false (g_file_test (f->path, G_FILE_TEST_EXISTS));
-  g_assert_true (dps_group_file_remove (f->config, again, &error));
+  g_assert_cmpint (dps_group_file_remove (f->config, again, &error),
+                   ==,
+                   DPS_GROUP_FILE_GONE);
+  g_assert_no_error (error);
+}
+
+static void
+write_part (Fixture *f, int flags, gsize from, gsize to)
+{
+  int fd = g_open (f->path, O_WRONLY | O_CREAT | flags, 0600);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (write (fd, GROUP_KEY + from, to - from), ==, to - from);
+  g_assert_true (g_close (fd, NULL));
+}
+
+/* Both halves are written within one tick of the kernel's clock, mostly. */
+static void
+test_file_half_written (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autofree char *half = NULL, *whole = NULL;
+
+      write_part (f, O_TRUNC, 0, 44);
+      half = find (f, DPS_GROUP_FILE_THERE);
+      write_part (f, O_APPEND, 44, strlen (GROUP_KEY));
+      whole = find (f, DPS_GROUP_FILE_THERE);
+      g_assert_cmpstr (half, !=, whole);
+    }
+}
+
+static gpointer
+write_over_and_over (gpointer data)
+{
+  Fixture *f = data;
+
+  while (!g_atomic_int_get (&f->stop))
+    {
+      write_part (f, O_TRUNC, 0, 44);
+      write_part (f, O_APPEND, 44, strlen (GROUP_KEY));
+    }
+  return NULL;
+}
+
+/* What is read while somebody writes is either refused or all that the origin says. */
+static void
+test_file_being_written (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GThread) writer = NULL;
+  guint refused = 0;
+
+  put_key (f);
+  writer = g_thread_new ("writer", write_over_and_over, f);
+  for (guint i = 0; i < 20000 || (refused == 0 && i < 200000); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsSecret) text = NULL;
+      g_autofree char *origin = NULL, *says = NULL;
+
+      text = dps_group_file_read (f->config, &origin, &error);
+      if (text == NULL)
+        {
+          refused += g_error_matches (error, DPS_ERROR, DPS_ERROR_BUSY);
+          continue;
+        }
+      says = g_strdup_printf (".%" G_GSIZE_FORMAT ":%s", dps_secret_size (text), f->path);
+      g_assert_true (g_str_has_suffix (origin, says));
+    }
+  g_atomic_int_set (&f->stop, 1);
+  g_thread_join (g_steal_pointer (&writer));
+  g_assert_cmpuint (refused, >, 0);
 }
 
 static void
@@ -304,6 +390,65 @@ test_file_refused (Fixture *f, gconstpointer data)
   assert_refused (f, "others may write the directory");
 }
 
+/* Nothing is said to be a group key, or to be absent, where that cannot be told. */
+static void
+test_file_unfit (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (g_mkdir (f->path, 0700), ==, 0);
+  find (f, DPS_GROUP_FILE_UNFIT);
+  g_assert_cmpint (g_rmdir (f->path), ==, 0);
+  g_assert_cmpint (symlink ("elsewhere", f->path), ==, 0);
+  find (f, DPS_GROUP_FILE_UNFIT);
+  g_assert_cmpint (g_unlink (f->path), ==, 0);
+  put_key (f);
+  g_assert_cmpint (seteuid (65534), ==, 0);
+  find (f, DPS_GROUP_FILE_UNFIT);
+  assert_refused (f, "the agent may not read it; chown it to dps-agent");
+  g_assert_cmpint (seteuid (0), ==, 0);
+}
+
+/* group-key-file=VALUE, with "IMPORT" for the import directory. */
+static void
+test_config (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    const char *value;
+    gboolean good;
+  } rows[] = {
+    { "IMPORT/group.key", TRUE }, { "credential:group", TRUE },
+    { "IMPORT/", FALSE },         { "IMPORT", FALSE },
+    { "IMPORT/.", FALSE },        { "IMPORT/..", FALSE },
+    { "IMPORT/a/b", FALSE },      { "IMPORT/a/", FALSE },
+    { "/etc/group.key", FALSE },
+  };
+  g_autofree char *state = g_path_get_dirname (f->import_dir);
+  g_autofree char *site = g_build_filename (f->dir, "agent.conf.d", "site.conf", NULL);
+  DpsConfigPaths paths = { .config_dir = f->dir, .state_dir = state };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GString) text = g_string_new (
+          "[provisioning]\nendpoint=a.azure-devices-provisioning.net\n"
+          "id-scope=0ne00ABCDEF\nattestation=symmetric-key\nregistration-id=id-1\n"
+          "[plugin symmetric-key]\ngroup-key-file=");
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsConfig) config = NULL;
+
+      g_test_message ("%s", rows[i].value);
+      g_string_append_printf (text, "%s\n", rows[i].value);
+      g_string_replace (text, "IMPORT", f->import_dir, 1);
+      g_assert_true (g_file_set_contents (site, text->str, -1, NULL));
+      config = dps_config_load (&paths, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (dps_config_check (config, &error), ==, rows[i].good);
+      if (!rows[i].good)
+        g_assert_nonnull (strstr (error->message, "group-key-file"));
+    }
+}
+
+#define ADD(path, test) g_test_add (path, Fixture, NULL, set_up, test, tear_down)
+
 int
 main (int argc, char **argv)
 {
@@ -318,17 +463,11 @@ main (int argc, char **argv)
       g_test_message ("the file's rules need root");
       return g_test_run ();
     }
-  g_test_add ("/group-key/file/read-and-removed",
-              Fixture,
-              NULL,
-              set_up,
-              test_file,
-              tear_down);
-  g_test_add ("/group-key/file/refused",
-              Fixture,
-              NULL,
-              set_up,
-              test_file_refused,
-              tear_down);
+  ADD ("/group-key/file/read-and-removed", test_file);
+  ADD ("/group-key/file/refused", test_file_refused);
+  ADD ("/group-key/file/unfit", test_file_unfit);
+  ADD ("/group-key/file/half-written", test_file_half_written);
+  ADD ("/group-key/file/being-written", test_file_being_written);
+  ADD ("/group-key/file/named-by-the-configuration", test_config);
   return g_test_run ();
 }
