@@ -283,15 +283,23 @@ on_key_read (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   g_autoptr (DpsSecret) text = g_task_propagate_pointer (G_TASK (result), &error);
   g_autoptr (DpsImportedKey) key = NULL;
+  g_autofree char *overruled = NULL;
 
   if (text != NULL && dps_provisioner_may_import (call->service->provisioner, &error))
     key = is_group_key (call)
               ? dps_provisioner_derive_key (call->service->provisioner, text, &error)
               : dps_imported_key_new (text, NULL, NULL);
   if (key == NULL)
-    fail (call, error);
-  else
-    dps_keeper_put_imported_key_async (call->service->keeper, key, on_key_imported, call);
+    {
+      fail (call, error);
+      return;
+    }
+  overruled = dps_provisioner_find_group_file (call->service->provisioner);
+  dps_keeper_put_imported_key_async (call->service->keeper,
+                                     key,
+                                     overruled,
+                                     on_key_imported,
+                                     call);
 }
 
 static int

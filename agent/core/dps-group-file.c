@@ -50,14 +50,14 @@ DpsGroupFileState
 dps_group_file_find (DpsConfig *config, char **origin)
 {
   const char *value = value_of (config);
-  const char *name = dps_config_credential_name (value);
+  const char *name = value ? dps_config_credential_name (value) : NULL;
   const char *dir = dps_config_get_credentials_dir (config);
   g_autofree char *path = NULL;
   struct stat st;
   DpsGroupFileState state;
 
   *origin = NULL;
-  if (name != NULL && dir == NULL)
+  if (value == NULL || (name != NULL && dir == NULL))
     return DPS_GROUP_FILE_ABSENT;
   path = name ? g_build_filename (dir, name, NULL) : g_strdup (value);
   state = state_of (path, &st);

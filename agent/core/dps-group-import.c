@@ -6,8 +6,6 @@
 #include "core/dps-group-file.h"
 #include "core/dps-group-key.h"
 
-#include <string.h>
-
 struct _DpsGroupImport
 {
   gatomicrefcount refs; /* one for the owner, one for an import under way */
@@ -245,38 +243,24 @@ on_derived (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
 
   if (!g_task_propagate_boolean (G_TASK (result), &error))
-    end (job, dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error), NULL);
+    end (job, dps_failure_new_from_error (DPS_FAILURE_GROUP_KEY_FILE, error), NULL);
   else if (same (dps_keeper_get_imported_key (keeper), job->key))
     leave (job);
   else
-    dps_keeper_put_imported_key_async (keeper, job->key, on_stored, job);
+    dps_keeper_put_imported_key_async (keeper, job->key, NULL, on_stored, job);
 }
 
-/* The configuration in force where it attests with a symmetric key, else NULL. */
-static DpsConfig *
-get_config (DpsGroupImport *self)
-{
-  DpsConfig *config = dps_settings_get_config (self->settings);
-
-  if (config == NULL ||
-      strcmp (dps_config_get_string (config, DPS_CONFIG_ATTESTATION), "symmetric-key"))
-    return NULL;
-  return config;
-}
-
+/* *found, the caller's, is what the facts borrow. */
 static DpsKeyFacts
-collect (DpsGroupImport *self, DpsConfig *config, const char *found)
+collect (DpsGroupImport *self, DpsConfig *config, char **found)
 {
-  return (DpsKeyFacts){
-    .registration_id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID),
-    .has_key_file = dps_config_get_string (config, DPS_CONFIG_KEY_FILE) != NULL,
-    .has_group_key_file =
-        dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE) != NULL,
-    .found = found,
-    .is_credential = found != NULL && dps_group_file_is_credential (found),
-    .is_known = found != NULL && g_strcmp0 (found, self->known) == 0,
-    .stored = dps_keeper_get_imported_key (self->keeper),
-  };
+  DpsKeyFacts facts = dps_group_key_facts (config, self->keeper);
+
+  facts.is_unfit = dps_group_file_find (config, found) == DPS_GROUP_FILE_UNFIT;
+  facts.found = *found;
+  facts.is_credential = *found != NULL && dps_group_file_is_credential (*found);
+  facts.is_known = *found != NULL && g_strcmp0 (*found, self->known) == 0;
+  return facts;
 }
 
 static void
@@ -298,21 +282,18 @@ begin (DpsGroupImport *self, DpsConfig *config, const char *origin, gboolean der
 gboolean
 dps_group_import_look (DpsGroupImport *self)
 {
-  DpsConfig *config = get_config (self);
+  DpsConfig *config = dps_settings_get_config (self->settings);
   g_autofree char *found = NULL;
   DpsKeyFacts facts;
-  DpsKeyChoice choice;
+  DpsKeyChoice choice = DPS_KEY_FILE;
 
   if (self->active)
     return TRUE;
-  if (config == NULL || dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE) == NULL)
+  if (config != NULL)
     {
-      show_remains (self, NULL, NULL);
-      return FALSE;
+      facts = collect (self, config, &found);
+      choice = dps_group_key_choose (&facts);
     }
-  dps_group_file_find (config, &found);
-  facts = collect (self, config, found);
-  choice = dps_group_key_choose (&facts);
   if (choice == DPS_KEY_DERIVE ||
       (choice == DPS_KEY_REMOVE && g_strcmp0 (found, self->stuck) != 0))
     begin (self, config, found, choice == DPS_KEY_DERIVE);
@@ -339,18 +320,23 @@ DpsImportedKey *
 dps_group_import_choose (DpsGroupImport *self, DpsFailure **failure)
 {
   DpsImportedKey *stored = dps_keeper_get_imported_key (self->keeper);
-  DpsConfig *config = get_config (self);
-  DpsKeyFacts facts;
-  DpsKeyChoice choice = DPS_KEY_STORED;
+  DpsConfig *config = dps_settings_get_config (self->settings);
+  DpsKeyFacts facts = dps_group_key_facts (config, self->keeper);
+  DpsKeyChoice choice = dps_group_key_choose (&facts);
 
   *failure = NULL;
-  if (config != NULL)
-    {
-      facts = collect (self, config, NULL);
-      choice = dps_group_key_choose (&facts);
-    }
   if (choice == DPS_KEY_GONE || choice == DPS_KEY_OTHER_ID)
     *failure = explain_gone (config, stored);
-  return choice == DPS_KEY_STORED && stored != NULL ? dps_imported_key_ref (stored)
-                                                    : NULL;
+  return choice == DPS_KEY_STORED ? dps_imported_key_ref (stored) : NULL;
+}
+
+char *
+dps_group_import_find_file (DpsGroupImport *self)
+{
+  DpsConfig *config = dps_settings_get_config (self->settings);
+  char *found = NULL;
+
+  if (config != NULL)
+    dps_group_file_find (config, &found);
+  return found;
 }

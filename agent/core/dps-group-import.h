@@ -29,6 +29,10 @@ void dps_group_import_free (DpsGroupImport *self);
 gboolean dps_group_import_look (DpsGroupImport *self);
 gboolean dps_group_import_is_active (DpsGroupImport *self);
 
-/* Which imported key an attempt shows: the caller's, or NULL where it is key-file='s, or
- * with *failure, the caller's, where there is none for this registration id. */
+/* The origin of the group key that is there; the caller's, or NULL. */
+char *dps_group_import_find_file (DpsGroupImport *self);
+
+/* Which imported key an attempt shows, by the configuration, which there must be: the
+ * caller's, or NULL where it is key-file='s, or with *failure, the caller's, where there
+ * is none for this registration id. */
 DpsImportedKey *dps_group_import_choose (DpsGroupImport *self, DpsFailure **failure);

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "core/dps-group-key.h"
-#include "core/dps-keeper.h"
 #include "dps/dps-sas.h"
 
 gboolean
@@ -27,24 +26,51 @@ credential_is_new (const DpsKeyFacts *facts)
   return !facts->is_known || g_strcmp0 (stored->origin, facts->found) != 0;
 }
 
+DpsKeyFacts
+dps_group_key_facts (DpsConfig *config, DpsKeeper *keeper)
+{
+  return (DpsKeyFacts){
+    .is_symmetric = g_strcmp0 (dps_config_get_string (config, DPS_CONFIG_ATTESTATION),
+                               "symmetric-key") == 0,
+    .registration_id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID),
+    .has_key_file = dps_config_get_string (config, DPS_CONFIG_KEY_FILE) != NULL,
+    .has_group_key_file =
+        dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE) != NULL,
+    .used = dps_keeper_get_used_file (keeper),
+    .overruled = dps_keeper_get_overruled_file (keeper),
+    .stored = dps_keeper_get_imported_key (keeper),
+  };
+}
+
 DpsKeyChoice
 dps_group_key_choose (const DpsKeyFacts *facts)
 {
   const DpsImportedKey *stored = facts->stored;
+  gboolean fits = stored != NULL && dps_group_key_fits (stored, facts->registration_id);
 
+  /* A derived key is symmetric-key's; no other plugin may see it. */
+  if (!facts->is_symmetric)
+    return fits && stored->registration_id == NULL ? DPS_KEY_STORED : DPS_KEY_FILE;
   if (facts->found != NULL && facts->is_credential)
     {
       if (credential_is_new (facts))
         return DPS_KEY_DERIVE;
     }
   else if (facts->found != NULL)
-    return stored != NULL && g_strcmp0 (stored->origin, facts->found) == 0
-               ? DPS_KEY_REMOVE
-               : DPS_KEY_DERIVE;
-  if (stored != NULL && dps_group_key_fits (stored, facts->registration_id))
+    {
+      if (g_strcmp0 (facts->found, facts->used) == 0)
+        return DPS_KEY_REMOVE;
+      if (!fits || g_strcmp0 (facts->found, facts->overruled) != 0)
+        return DPS_KEY_DERIVE;
+    }
+  /* What a line of the configuration brought goes where another line takes its place;
+   * what somebody handed to the agent stays. */
+  if (fits && (stored->origin == NULL || !facts->has_key_file))
     return DPS_KEY_STORED;
   if (facts->has_key_file)
     return DPS_KEY_FILE;
+  if (facts->is_unfit)
+    return DPS_KEY_DERIVE;
   if (stored != NULL)
     return DPS_KEY_OTHER_ID;
   return facts->has_group_key_file ? DPS_KEY_GONE : DPS_KEY_FILE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-vault.h"
+#include "core/dps-config.h"
+#include "core/dps-keeper.h"
 
 /* The key of an enrolment group, and the device key that comes from it; pure
  * (dps-protocol §3.4). Whoever reads a group key can be any device of the group, so it
@@ -20,14 +21,21 @@ typedef enum
 
 typedef struct
 {
-  const char *registration_id;  /* in force; NULL = not configured */
-  gboolean has_key_file;        /* key-file= is set */
-  gboolean has_group_key_file;  /* group-key-file= is set */
-  const char *found;            /* origin of the group key that is there; NULL = none */
-  gboolean is_credential;       /* found is one, which cannot be removed */
-  gboolean is_known;            /* found was read since the agent started */
+  gboolean is_symmetric;       /* attestation= is symmetric-key */
+  const char *registration_id; /* in force; NULL = not configured */
+  gboolean has_key_file;       /* key-file= is set */
+  gboolean has_group_key_file; /* group-key-file= is set */
+  const char *found;           /* origin of the group key that is there; NULL = none */
+  gboolean is_unfit;           /* what is there can be no group key (DpsGroupFileState) */
+  gboolean is_credential;      /* found is one, which cannot be removed */
+  gboolean is_known;           /* found was read since the agent started */
+  const char *used;            /* origin of the file used last; NULL = none */
+  const char *overruled;       /* of the file that an imported key overruled; or NULL */
   const DpsImportedKey *stored; /* NULL = none */
 } DpsKeyFacts;
+
+/* What configuration and store say; nothing is found. Borrows from both. */
+DpsKeyFacts dps_group_key_facts (DpsConfig *config, DpsKeeper *keeper);
 
 DpsKeyChoice dps_group_key_choose (const DpsKeyFacts *facts);
 

@@ -3,6 +3,7 @@
 
 #include "core/dps-keeper.h"
 #include "common/dps-error.h"
+#include "core/dps-group-file.h"
 
 struct _DpsKeeper
 {
@@ -145,6 +146,18 @@ dps_keeper_get_imported_key (DpsKeeper *self)
 }
 
 const char *
+dps_keeper_get_used_file (DpsKeeper *self)
+{
+  return self->vault->used_file;
+}
+
+const char *
+dps_keeper_get_overruled_file (DpsKeeper *self)
+{
+  return self->vault->overruled_file;
+}
+
+const char *
 dps_keeper_get_protection (DpsKeeper *self)
 {
   if (self->vault->identity == NULL && self->vault->imported_key == NULL)
@@ -245,6 +258,7 @@ dps_keeper_put_identity_async (DpsKeeper *self,
 void
 dps_keeper_put_imported_key_async (DpsKeeper *self,
                                    DpsImportedKey *key,
+                                   const char *overruled,
                                    GAsyncReadyCallback callback,
                                    gpointer data)
 {
@@ -270,6 +284,16 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
   vault = dps_vault_copy (self->vault);
   g_clear_pointer (&vault->imported_key, dps_imported_key_unref);
   vault->imported_key = dps_imported_key_ref (key);
+  if (key->origin != NULL && !dps_group_file_is_credential (key->origin))
+    {
+      g_free (vault->used_file);
+      vault->used_file = g_strdup (key->origin);
+    }
+  if (overruled != NULL)
+    {
+      g_free (vault->overruled_file);
+      vault->overruled_file = g_strdup (overruled);
+    }
   change (self, vault, commit_in_thread, callback, data);
 }
 

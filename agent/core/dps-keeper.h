@@ -34,6 +34,8 @@ gboolean dps_keeper_is_readable (DpsKeeper *self, GError **error);
 /* Borrowed until the next main loop iteration; each may be NULL. */
 DpsIdentity *dps_keeper_get_identity (DpsKeeper *self);
 DpsImportedKey *dps_keeper_get_imported_key (DpsKeeper *self);
+const char *dps_keeper_get_used_file (DpsKeeper *self);
+const char *dps_keeper_get_overruled_file (DpsKeeper *self);
 
 /* "host", or "none" while nothing is stored; static. */
 const char *dps_keeper_get_protection (DpsKeeper *self);
@@ -49,13 +51,15 @@ gboolean dps_keeper_is_busy (DpsKeeper *self);
 
 /* Replaces identity or imported key and keeps the other; a key that is not base64 of
  * DPS_DEVICE_KEY_MIN to MAX bytes is DPS_ERROR_INVALID_ARGUMENT. Finish with
- * dps_keeper_finish(). */
+ * dps_keeper_finish(). A key that comes from a group-key file notes that as used;
+ * overruled is the origin of a file that the key takes precedence over, or NULL. */
 void dps_keeper_put_identity_async (DpsKeeper *self,
                                     DpsIdentity *identity,
                                     GAsyncReadyCallback callback,
                                     gpointer data);
 void dps_keeper_put_imported_key_async (DpsKeeper *self,
                                         DpsImportedKey *key,
+                                        const char *overruled,
                                         GAsyncReadyCallback callback,
                                         gpointer data);
 void dps_keeper_reset_async (DpsKeeper *self,

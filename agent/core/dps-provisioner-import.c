@@ -57,15 +57,32 @@ dps_provisioner_may_import (DpsProvisioner *self, GError **error)
   return FALSE;
 }
 
+char *
+dps_provisioner_find_group_file (DpsProvisioner *self)
+{
+  return dps_group_import_find_file (self->import);
+}
+
 DpsImportedKey *
 dps_provisioner_derive_key (DpsProvisioner *self, const DpsSecret *text, GError **error)
 {
+  DpsConfig *config;
   const char *id;
 
   if (!dps_provisioner_refresh (self, error))
     return NULL;
-  id = dps_config_get_string (dps_settings_get_config (self->settings),
-                              DPS_CONFIG_REGISTRATION_ID);
+  config = dps_settings_get_config (self->settings);
+  if (!dps_group_key_facts (config, self->keeper).is_symmetric)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_NOT_CONFIGURED,
+                   "a group's key goes with attestation=symmetric-key, and attestation= "
+                   "is '%s'",
+                   dps_config_get_string (config, DPS_CONFIG_ATTESTATION));
+      return NULL;
+    }
+  id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
   if (id != NULL)
     return dps_group_key_derive (text, id, NULL, error);
   g_set_error (error,

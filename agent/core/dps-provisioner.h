@@ -66,9 +66,14 @@ gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
  * (DPS_ERROR_BUSY), and the store can be read. */
 gboolean dps_provisioner_may_import (DpsProvisioner *self, GError **error);
 
+/* The origin of the group key that the configuration names, where it is there: a key that
+ * is handed to the agent overrules it. The caller's, or NULL. */
+char *dps_provisioner_find_group_file (DpsProvisioner *self);
+
 /* The device key that comes from the group key in text (base64), for the registration id
  * of the configuration, which is read again; the caller's. DPS_ERROR_NOT_CONFIGURED where
- * it names none, DPS_ERROR_INVALID_ARGUMENT where text is no key. */
+ * it names none or another attestation than symmetric-key, DPS_ERROR_INVALID_ARGUMENT
+ * where text is no key. */
 DpsImportedKey *dps_provisioner_derive_key (DpsProvisioner *self,
                                             const DpsSecret *text,
                                             GError **error);

@@ -35,13 +35,14 @@ dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
 
 /* A device key that was derived anew, from another group key, is to be shown to DPS. */
 static gboolean
-key_is_current (DpsConfig *config, const DpsIdentity *identity, DpsImportedKey *imported)
+key_is_current (DpsConfig *config, DpsKeeper *keeper, const DpsIdentity *identity)
 {
-  const char *id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
+  DpsKeyFacts facts = dps_group_key_facts (config, keeper);
+  const DpsImportedKey *stored = facts.stored;
 
-  return imported == NULL || imported->registration_id == NULL ||
-         strcmp (identity->attestation, "symmetric-key") != 0 ||
-         !dps_group_key_fits (imported, id) || dps_group_key_is (imported, identity->key);
+  return stored == NULL || stored->registration_id == NULL ||
+         dps_group_key_choose (&facts) != DPS_KEY_STORED ||
+         dps_group_key_is (stored, identity->key);
 }
 
 gboolean
@@ -55,5 +56,5 @@ dps_standing_is_current (DpsSettings *settings, DpsKeeper *keeper)
     return FALSE;
   digest = dps_config_dup_identity_digest (config);
   return strcmp (identity->config_digest, digest) == 0 &&
-         key_is_current (config, identity, dps_keeper_get_imported_key (keeper));
+         key_is_current (config, keeper, identity);
 }

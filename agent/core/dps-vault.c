@@ -18,6 +18,8 @@ typedef enum
   TAG_IMPORTED_KEY = 1,
   TAG_IMPORTED_ID = 2,
   TAG_IMPORTED_ORIGIN = 3,
+  TAG_USED_FILE = 4,
+  TAG_OVERRULED_FILE = 5,
   TAG_HUB = 10,
   TAG_DEVICE_ID = 11,
   TAG_REGISTRATION_ID = 12,
@@ -101,6 +103,8 @@ void
 dps_vault_free (DpsVault *self)
 {
   g_clear_pointer (&self->imported_key, dps_imported_key_unref);
+  g_free (self->used_file);
+  g_free (self->overruled_file);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_free (self);
 }
@@ -112,6 +116,8 @@ dps_vault_copy (const DpsVault *self)
 
   if (self->imported_key != NULL)
     copy->imported_key = dps_imported_key_ref (self->imported_key);
+  copy->used_file = g_strdup (self->used_file);
+  copy->overruled_file = g_strdup (self->overruled_file);
   if (self->identity != NULL)
     copy->identity = dps_identity_ref (self->identity);
   return copy;
@@ -178,6 +184,8 @@ write_vault (const DpsVault *self, Writer *writer)
       put_text (writer, TAG_IMPORTED_ID, self->imported_key->registration_id);
       put_text (writer, TAG_IMPORTED_ORIGIN, self->imported_key->origin);
     }
+  put_text (writer, TAG_USED_FILE, self->used_file);
+  put_text (writer, TAG_OVERRULED_FILE, self->overruled_file);
   if (identity == NULL)
     return;
   put_text (writer, TAG_HUB, identity->hub);
@@ -312,6 +320,10 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
     case TAG_IMPORTED_ID:
     case TAG_IMPORTED_ORIGIN:
       return take_imported (self, field, error);
+    case TAG_USED_FILE:
+      return take_text (field, &self->used_file, error);
+    case TAG_OVERRULED_FILE:
+      return take_text (field, &self->overruled_file, error);
     case TAG_HUB:
       return take_text (field, &identity->hub, error);
     case TAG_DEVICE_ID:

@@ -61,7 +61,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsImportedKey, dps_imported_key_unref)
 typedef struct
 {
   DpsImportedKey *imported_key; /* or NULL */
-  DpsIdentity *identity;        /* or NULL */
+  char *used_file;       /* origin of the group-key file that was used last, or NULL; a
+                            later key does not make it a new one */
+  char *overruled_file;  /* of the one that lay there when a key was imported, or NULL */
+  DpsIdentity *identity; /* or NULL */
 } DpsVault;
 
 DpsVault *dps_vault_new (void);

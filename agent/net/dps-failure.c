@@ -52,6 +52,12 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "put the group key where group-key-file= says, or run 'dpsctl import-key --group "
     "FILE', then 'dpsctl provision'",
     HAND },
+  [DPS_FAILURE_GROUP_KEY_FILE] = {
+    "DPS-E108", "configuration",
+    "the group key cannot be used",
+    "correct what group-key-file= names, then run 'dpsctl provision'; or run 'dpsctl "
+    "import-key --group FILE', which overrules it, and remove it",
+    HAND },
 
   [DPS_FAILURE_PLUGIN_UNUSABLE] = {
     "DPS-E201", "attestation",

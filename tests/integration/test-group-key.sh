@@ -51,6 +51,18 @@ registered_by() {
         is "$(jq -r .status "$world/last")" 202
 }
 
+# Which group's device key signed what the agent hands out.
+device_token_key() {
+    local token expires group
+    token=$(ctl token --ttl 60) || return 1
+    expires=${token##*se=}
+    for group in first second; do
+        local -n key=${group}_group
+        [[ $token == "$(em_token "$hub%2Fdevices%2F$id" "$(em_derive_key "$key" "$id")" "$expires")" ]] &&
+            echo "$group"
+    done
+}
+
 refused_config() {
     configure "$registration_id" "key-file=$world/etc/device.key"$'\\\n'"group-key-file=$group_file"
     out=$(exits 1 ctl provision 2>&1) && has "$out" DPS-E101 && has "$out" "key-file (" &&
@@ -64,7 +76,7 @@ check "both key files, and a group key elsewhere, are refused with what to do" r
 wrong_owner() {
     configure "$registration_id" "group-key-file=$group_file"
     put_key "$first_group" && chmod 644 "$group_file"
-    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E104 &&
+    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E108 &&
         has "$(json reason.text)" "chmod it to 0600" && is "$(warning)" DPS-E106 &&
         [[ -e $group_file ]] || return 1
     chmod 600 "$group_file" && chown 65534 "$group_file"
@@ -74,10 +86,22 @@ wrong_owner() {
 check "a group key that others may read or own is not used" wrong_owner
 not_base64() {
     put_key 'this is no key'
-    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E104 &&
+    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E108 &&
         has "$(json reason.text)" "not base64" && hasnt "$(json reason.text)" 'no key;' && [[ -e $group_file ]]
 }
 check "a group key that is none stays, and is said to be none" not_base64
+remedy() {
+    has "$(json reason.remedy)" "import-key --group" && ctl import-key --group - <<<"$first_group" &&
+        ctl provision --wait --timeout 60 && is "$(json deviceId)" "$id" && is "$(device_token_key)" first &&
+        [[ -e $group_file ]] && is "$(warning)" DPS-E106 || return 1
+    # It is known for what it is after a restart, and another one in its place is not.
+    stop_agent && ctl provision --again --wait --timeout 60 && is "$(device_token_key)" first || return 1
+    rm "$group_file" && put_key "$second_group" && ctl provision --wait --timeout 60 &&
+        is "$(device_token_key)" second && [[ ! -e $group_file ]]
+}
+check "the remedy works: a group's key imported later overrules it" remedy
+ctl reset --yes
+: >"$world/log/requests.jsonl"
 
 offline_boot() {
     stop_agent
@@ -146,17 +170,6 @@ rotated() {
         is "$(device_token_key)" second || return 1
     ctl provision && is "$(json state)" provisioned
 }
-# Which group's device key signed what the agent hands out.
-device_token_key() {
-    local token expires group
-    token=$(ctl token --ttl 60) || return 1
-    expires=${token##*se=}
-    for group in first second; do
-        local -n key=${group}_group
-        [[ $token == "$(em_token "$hub%2Fdevices%2F$id" "$(em_derive_key "$key" "$id")" "$expires")" ]] &&
-            echo "$group"
-    done
-}
 check "a new group key: the old identity serves until the new one is proven" rotated
 
 # --- a crash between commit and removal ---------------------------------------------------
@@ -196,6 +209,13 @@ stays() {
     out=$(ctl status) && has "$out" "Warning:           DPS-E106" && has "$out" "$group_file" || return 1
     before=$(grep -c DPS-E106 "$world/log/agent")
     ctl provision --again --wait --timeout 60 && is "$(warning)" DPS-E106 || return 1
+}
+stuck_is_old() {
+    out=$(ctl import-key --group - <<<"$first_group") && ctl provision --wait --timeout 60 &&
+        is "$(device_token_key)" first && [[ -e $group_file ]] && is "$(warning)" DPS-E106 || return 1
+    stop_agent && ctl provision --again --wait --timeout 60 && is "$(device_token_key)" first && [[ -e $group_file ]]
+}
+removed_at_last() {
     untraced
     ctl status >/dev/null && [[ ! -e $group_file ]] && is "$(warning)" '' && is "$(json state)" provisioned
 }
@@ -203,14 +223,39 @@ if strace -o /dev/null -e trace=unlinkat -e inject=unlinkat:retval=0:signal=KILL
     check "killed between commit and removal: the next start removes, and derives for no other device" crashed
     check "… and the committed key serves" finished
     check "a file that cannot be removed: the identity goes on, and status warns" stays
+    check "… it does not count again after another key was imported" stuck_is_old
+    check "… and is removed once that is possible" removed_at_last
 else
     skip "a crash and a failure of the removal" "strace cannot trace here"
 fi
 
+# --- other keys, other plugins ------------------------------------------------------------
+
+key_file() {
+    configure "$registration_id" "group-key-file=$group_file"
+    put_key "$first_group" && ctl provision --wait --timeout 60 && [[ ! -e $group_file ]] || return 1
+    configure "$registration_id" "key-file=$world/nowhere"
+    exits 1 ctl provision --again --wait --timeout 30 && is "$(json reason.code)" DPS-E104 &&
+        has "$(json reason.text)" "$world/nowhere"
+}
+check "key-file= in the place of group-key-file= is what counts" key_file
+others() {
+    install -m 644 "$build/plugins/template/template.so" "$world/plugins/"
+    head -c 32 /dev/urandom >"$world/etc/seed" && chmod 600 "$world/etc/seed"
+    configure template-a1 ''
+    sed -i 's/^attestation=.*/attestation=template/' "$world/etc/agent.conf.d/site.conf"
+    printf '\n[plugin template]\nserial=a1\nseed-file=%s\n' "$world/etc/seed" >>"$world/etc/agent.conf.d/site.conf"
+    : >"$world/log/requests.jsonl"
+    exits 1 ctl provision --wait --timeout 30 && is "$(json registrationId)" template-a1 &&
+        is "$(requests '"PUT"' | jq -r .path | sed 's/?.*//' | sort -u)" "/$id_scope/registrations/template-a1/register" || return 1
+    out=$(exits 6 ctl import-key --group - <<<"$first_group" 2>&1) && has "$out" attestation=
+}
+check "a plugin from elsewhere gets no derived key and no other registration id" others
+
 # --- dpsctl import-key --group, and a credential ------------------------------------------
 
 imported() {
-    ctl reset --yes && sed -i '/group-key-file/d' "$world/etc/agent.conf.d/site.conf" || return 1
+    ctl reset --yes && configure "$registration_id" '' || return 1
     printf '%s\n' "$first_group" >"$other_place" && chmod 600 "$other_place"
     out=$(ctl import-key --group "$other_place") && has "$out" "'$other_place' still holds the group key" &&
         has "$out" "remove it" && ctl provision --wait --timeout 60 &&

@@ -116,6 +116,10 @@ test_choices (void)
     { "", NULL, FALSE, TRUE, "other", NULL, DPS_KEY_OTHER_ID },
     { "key", NULL, FALSE, TRUE, "id-1", NULL, DPS_KEY_STORED },
     { "key", NULL, FALSE, TRUE, "other", NULL, DPS_KEY_FILE },
+    /* … and goes with the line that brought it */
+    { "key", NULL, FALSE, TRUE, "id-1", FILE_1, DPS_KEY_FILE },
+    { "key", NULL, FALSE, TRUE, "id-1", CREDENTIAL, DPS_KEY_FILE },
+    { "", NULL, FALSE, TRUE, "id-1", FILE_1, DPS_KEY_STORED },
     /* a file, before it was taken, after, and gone before */
     { "file", FILE_1, FALSE, FALSE, NULL, NULL, DPS_KEY_DERIVE },
     { "file", NULL, FALSE, TRUE, "id-1", FILE_1, DPS_KEY_STORED },
@@ -157,18 +161,89 @@ test_choices (void)
       gboolean group = strcmp (rows[i].configured, "file") == 0 ||
                        strcmp (rows[i].configured, "credential") == 0;
       DpsKeyFacts facts = {
+        .is_symmetric = TRUE,
         .registration_id = "ID-1",
         .has_key_file = strcmp (rows[i].configured, "key") == 0,
         .has_group_key_file = group,
         .found = rows[i].found,
         .is_credential = strcmp (rows[i].configured, "credential") == 0,
         .is_known = rows[i].known,
+        .used = g_strcmp0 (rows[i].stored_from, FILE_1) == 0 ? FILE_1 : NULL,
         .stored = stored,
       };
 
       g_test_message ("row %" G_GSIZE_FORMAT, i);
       g_assert_cmpint (dps_group_key_choose (&facts), ==, rows[i].choice);
     }
+}
+
+/* A key was handed to the agent, for some id or none, while FILE_1 could not be removed
+ * or FILE_2 not be used. */
+static void
+test_choices_after_import (void)
+{
+  static const struct
+  {
+    const char *found;
+    const char *stored_for;
+    gboolean unfit;
+    DpsKeyChoice choice;
+  } rows[] = {
+    { FILE_1, "id-1", FALSE, DPS_KEY_REMOVE },
+    { FILE_1, NULL, FALSE, DPS_KEY_REMOVE },
+    { FILE_1, "other", FALSE, DPS_KEY_REMOVE },
+    { FILE_2, "id-1", FALSE, DPS_KEY_STORED },
+    { FILE_2, NULL, FALSE, DPS_KEY_STORED },
+    { FILE_2, "other", FALSE, DPS_KEY_DERIVE },
+    { "file:3", "id-1", FALSE, DPS_KEY_DERIVE },
+    { "file:3", NULL, FALSE, DPS_KEY_DERIVE },
+    /* what cannot be read is only asked for where there is no key */
+    { NULL, "id-1", TRUE, DPS_KEY_STORED },
+    { NULL, "other", TRUE, DPS_KEY_DERIVE },
+    { NULL, "other", FALSE, DPS_KEY_OTHER_ID },
+  };
+  g_autoptr (DpsSecret) text = dps_secret_new ("QUJD", 4);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (DpsImportedKey) stored =
+          dps_imported_key_new (text, rows[i].stored_for, NULL);
+      DpsKeyFacts facts = {
+        .is_symmetric = TRUE,
+        .registration_id = "ID-1",
+        .has_group_key_file = TRUE,
+        .found = rows[i].found,
+        .is_unfit = rows[i].unfit,
+        .used = FILE_1,
+        .overruled = FILE_2,
+        .stored = stored,
+      };
+
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
+      g_assert_cmpint (dps_group_key_choose (&facts), ==, rows[i].choice);
+    }
+}
+
+/* A plugin from elsewhere sees no derived key, and nothing is derived for it. */
+static void
+test_choices_of_others (void)
+{
+  g_autoptr (DpsSecret) text = dps_secret_new ("QUJD", 4);
+  g_autoptr (DpsImportedKey) derived = dps_imported_key_new (text, "id-1", NULL);
+  g_autoptr (DpsImportedKey) handed = dps_imported_key_new (text, NULL, NULL);
+  DpsKeyFacts facts = {
+    .registration_id = "id-1",
+    .has_group_key_file = TRUE,
+    .stored = derived,
+  };
+
+  g_assert_cmpint (dps_group_key_choose (&facts), ==, DPS_KEY_FILE);
+  facts.found = FILE_1;
+  g_assert_cmpint (dps_group_key_choose (&facts), ==, DPS_KEY_FILE);
+  facts.stored = handed;
+  g_assert_cmpint (dps_group_key_choose (&facts), ==, DPS_KEY_STORED);
+  facts.stored = NULL;
+  g_assert_cmpint (dps_group_key_choose (&facts), ==, DPS_KEY_FILE);
 }
 
 /* The file, in a state directory of its own. */
@@ -458,6 +533,8 @@ main (int argc, char **argv)
   g_test_add_func ("/group-key/derive/refuses-what-is-no-key", test_no_key);
   g_test_add_func ("/group-key/tells-the-identity's-key", test_is);
   g_test_add_func ("/group-key/choose/table", test_choices);
+  g_test_add_func ("/group-key/choose/after-an-import", test_choices_after_import);
+  g_test_add_func ("/group-key/choose/other-plugins", test_choices_of_others);
   if (geteuid () != 0)
     {
       g_test_message ("the file's rules need root");

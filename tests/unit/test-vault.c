@@ -14,6 +14,8 @@ full_vault (void)
   g_autoptr (DpsSecret) text = dps_secret_new ("QUJD", 4);
 
   vault->imported_key = dps_imported_key_new (text, "reg-01", "credential:group");
+  vault->used_file = g_strdup ("file:1:/used");
+  vault->overruled_file = g_strdup ("file:2:/overruled");
   identity->hub = g_strdup ("myhub.azure-devices.net");
   identity->device_id = g_strdup ("dev-01");
   identity->registration_id = g_strdup ("reg-01");
@@ -43,6 +45,8 @@ test_round_trip (void)
   g_assert_true (dps_secret_equal (vault->imported_key->text, back->imported_key->text));
   g_assert_cmpstr (back->imported_key->registration_id, ==, "reg-01");
   g_assert_cmpstr (back->imported_key->origin, ==, "credential:group");
+  g_assert_cmpstr (back->used_file, ==, "file:1:/used");
+  g_assert_cmpstr (back->overruled_file, ==, "file:2:/overruled");
   g_assert_cmpstr (a->hub, ==, b->hub);
   g_assert_cmpstr (a->device_id, ==, b->device_id);
   g_assert_cmpstr (a->registration_id, ==, b->registration_id);
