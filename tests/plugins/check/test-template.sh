@@ -103,7 +103,7 @@ check "the plugin needs GLib and the C library alone" links_glib_alone
 
 # Settings and secrets reach it, and what it says reaches the operator.
 says() { # CHANGE TEXT
-    sed -i "$1" "$world/etc/agent.conf.d/site.conf"
+    sed -i "$1" "$world/etc/agent.conf.d/template.conf"
     ctl reload >/dev/null || return 1
     has "$(exits 1 ctl provision --again --wait --timeout 20 2>&1)" "$2"
 }
