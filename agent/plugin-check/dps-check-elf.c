@@ -72,6 +72,21 @@ get_string (const File *file, const ElfW (Shdr) * strings, guint64 index)
   return memchr (table + index, '\0', strings->sh_size - index) ? table + index : NULL;
 }
 
+/* What the linker or a sanitizer's compiler adds of its own accord. */
+static gboolean
+is_toolchains (const char *name)
+{
+  static const char *const names[] = { "_init", "_fini",       "_edata",
+                                       "_end",  "__bss_start", NULL };
+  static const char *const prefixes[] = { "__asan_", "__odr_asan", "__lsan_",
+                                          "__tsan_", "__ubsan_",   "__sanitizer_" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    if (g_str_has_prefix (name, prefixes[i]))
+      return TRUE;
+  return g_strv_contains (names, name);
+}
+
 static gboolean
 take_symbols (DpsCheckElf *self,
               const File *file,
@@ -90,8 +105,8 @@ take_symbols (DpsCheckElf *self,
       if (name == NULL)
         return FALSE;
       if (symbol.st_shndx != SHN_UNDEF && SYMBOL_BIND (symbol.st_info) != STB_LOCAL &&
-          (visibility == STV_DEFAULT || visibility == STV_PROTECTED) && *name != '_' &&
-          *name != '\0')
+          (visibility == STV_DEFAULT || visibility == STV_PROTECTED) && *name != '\0' &&
+          !is_toolchains (name))
         g_ptr_array_add (self->exports, g_strdup (name));
     }
   return TRUE;

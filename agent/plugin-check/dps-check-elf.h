@@ -6,7 +6,7 @@
 /* What a shared object says of itself, read without loading it. */
 typedef struct
 {
-  GPtrArray *exports; /* char *: its symbols; reserved names (_init, …) are left out */
+  GPtrArray *exports; /* char *: its symbols without the toolchain's (_init, …) */
   GPtrArray *needs;   /* char *: the libraries it names */
 } DpsCheckElf;
 

@@ -77,6 +77,17 @@ dps_check_run_note (DpsCheckRun *self, const DpsPluginDescription *description)
                                   dps_secret_size (description->key)));
 }
 
+char *
+dps_check_run_describe_time (const DpsCheckRun *self)
+{
+  return g_strdup_printf ("%s took %u %% of its time, the others less%s",
+                          dps_check_verb_name (self->slowest),
+                          self->slowest_part,
+                          self->slowest_part > 50
+                              ? "; WARNING: on a slower machine it may be killed"
+                              : "");
+}
+
 DpsSecret *
 dps_check_make_bytes (gsize size)
 {

@@ -37,10 +37,18 @@ gboolean dps_check_run_is_broken (const DpsCheckRun *self,
 /* Remembers what a description shows, and its key as a secret. */
 void dps_check_run_note (DpsCheckRun *self, const DpsPluginDescription *description);
 
+/* text, or where it has a part of a secret that is known so far, words that say so. */
+const char *dps_check_run_quote (const DpsCheckRun *self, const char *text);
+
+/* How much of its time the slowest verb took, with a warning where that is more than half
+ * of it. Pure; the caller's. */
+char *dps_check_run_describe_time (const DpsCheckRun *self);
+
 /* Random ones. */
 DpsSecret *dps_check_make_bytes (gsize size);
 
 /* Parts of the suite; each reports its checks. */
+void dps_check_note_secrets (DpsCheckRun *self); /* first of all */
 void dps_check_probe (DpsCheckRun *self);
 void dps_check_describe (DpsCheckRun *self);
 void dps_check_input (DpsCheckRun *self);

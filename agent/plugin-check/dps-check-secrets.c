@@ -9,8 +9,8 @@
 
 #define PLANTED_BYTES 48
 
-static void
-note_secrets (DpsCheckRun *self)
+void
+dps_check_note_secrets (DpsCheckRun *self)
 {
   GHashTableIter iter;
   gpointer secret;
@@ -82,22 +82,42 @@ plant (DpsCheckRun *self, guint sort)
     }
 }
 
-/* The form of a trace that any of texts has, or NULL. */
+/* The form of a trace that text has, or NULL. */
 static const char *
-find_trace (DpsCheckRun *self, const GPtrArray *texts, const char **text)
+find_trace_in (const DpsCheckRun *self, const char *text)
 {
-  for (guint i = 0; i < texts->len; i++)
-    for (guint n = 0; n < self->needles->len; n++)
-      {
-        gsize size;
-        const guint8 *secret = g_bytes_get_data (self->needles->pdata[n], &size);
-        const char *form = dps_check_find_trace (texts->pdata[i], secret, size);
+  const char *form = NULL;
 
-        *text = texts->pdata[i];
-        if (form != NULL)
-          return form;
-      }
-  return NULL;
+  for (guint n = 0; n < self->needles->len && form == NULL; n++)
+    {
+      gsize size;
+      const guint8 *secret = g_bytes_get_data (self->needles->pdata[n], &size);
+
+      form = dps_check_find_trace (text, secret, size);
+    }
+  return form;
+}
+
+/* The same for any of texts. */
+static const char *
+find_trace (const DpsCheckRun *self, const GPtrArray *texts, const char **text)
+{
+  const char *form = NULL;
+
+  for (guint i = 0; i < texts->len && form == NULL; i++)
+    {
+      *text = texts->pdata[i];
+      form = find_trace_in (self, *text);
+    }
+  return form;
+}
+
+const char *
+dps_check_run_quote (const DpsCheckRun *self, const char *text)
+{
+  return find_trace_in (self, text) == NULL
+             ? text
+             : "(not shown: it has a part of a secret, see below)";
 }
 
 void
@@ -105,7 +125,6 @@ dps_check_secrets (DpsCheckRun *self)
 {
   const char *text, *form;
 
-  note_secrets (self);
   for (guint sort = 0; sort < 3 && self->exercise->secrets->len > 0; sort++)
     plant (self, sort);
   form = find_trace (self, self->host.log, &text);

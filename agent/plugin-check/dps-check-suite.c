@@ -7,11 +7,27 @@
 #include "plugin-check/dps-check-rules.h"
 #include "plugin-check/dps-check-run.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define INFO_SYMBOL "dps_plugin_info"
 #define FILE_MAX (64 * 1024 * 1024)
+
+static gboolean
+is_readable_size (const char *file, struct stat *st, char **what)
+{
+  if (stat (file, st) < 0)
+    *what = g_strdup_printf ("can not be looked at: %s", g_strerror (errno));
+  else if (!S_ISREG (st->st_mode))
+    *what = g_strdup ("is no regular file");
+  else if (st->st_size > FILE_MAX)
+    *what = g_strdup_printf ("has %" G_GINT64_FORMAT " bytes, more than the %d that this"
+                             " program looks at",
+                             (gint64) st->st_size,
+                             FILE_MAX);
+  return *what == NULL;
+}
 
 static gboolean
 check_file (DpsCheckRun *self)
@@ -20,16 +36,14 @@ check_file (DpsCheckRun *self)
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsCheckElf) elf = NULL;
   g_autoptr (GMappedFile) mapped = NULL;
+  g_autofree char *what = NULL;
   g_autofree char *exports = NULL;
   g_autofree char *needs = NULL;
   struct stat st;
 
-  if (stat (file, &st) < 0 || !S_ISREG (st.st_mode) || st.st_size > FILE_MAX)
+  if (!is_readable_size (file, &st, &what))
     {
-      dps_check_report_fail (self->report,
-                             &dps_check_file_rule,
-                             "'%s' is no regular file",
-                             file);
+      dps_check_report_fail (self->report, &dps_check_file_rule, "'%s' %s", file, what);
       return FALSE;
     }
   mapped = g_mapped_file_new (file, FALSE, &error);
@@ -132,17 +146,12 @@ check_alone (DpsCheckRun *self)
 static void
 check_deadlines (DpsCheckRun *self)
 {
+  g_autofree char *time = dps_check_run_describe_time (self);
+
   if (self->late->len > 0)
     dps_check_report_fail (self->report, &dps_check_deadline_rule, "%s", self->late->str);
   else
-    dps_check_report_ok (self->report,
-                         &dps_check_deadline_rule,
-                         "%s took %u %% of its time, the others less%s",
-                         dps_check_verb_name (self->slowest),
-                         self->slowest_part,
-                         self->slowest_part > 50
-                             ? "; WARNING: on a slower machine it may be killed"
-                             : "");
+    dps_check_report_ok (self->report, &dps_check_deadline_rule, "%s", time);
 }
 
 /* The verb that grows most, in bytes a call. */
@@ -209,6 +218,7 @@ check_memory (DpsCheckRun *self)
 static void
 run (DpsCheckRun *self)
 {
+  dps_check_note_secrets (self);
   if (!check_file (self) || !check_load (self) || !check_alone (self))
     return;
   dps_check_probe (self);

@@ -14,7 +14,11 @@ fail_verb (DpsCheckRun *self,
            const DpsCheckOutcome *out)
 {
   self->failed[verb] = TRUE;
-  dps_check_report_fail (self->report, rule, "%s%s", when, out->error->message);
+  dps_check_report_fail (self->report,
+                         rule,
+                         "%s%s",
+                         when,
+                         dps_check_run_quote (self, out->error->message));
 }
 
 void
@@ -37,7 +41,7 @@ dps_check_probe (DpsCheckRun *self)
                            "usable %s%s%s",
                            names[out->probe->availability],
                            *out->probe->reason ? ": " : "",
-                           out->probe->reason);
+                           dps_check_run_quote (self, out->probe->reason));
     }
 }
 
@@ -94,7 +98,7 @@ check_stable (DpsCheckRun *self,
     dps_check_report_fail (self->report,
                            &dps_check_stable_rule,
                            "the second answer differs: %s",
-                           other);
+                           dps_check_run_quote (self, other));
   else
     dps_check_report_ok (self->report, &dps_check_stable_rule, "the same answer twice");
 }
@@ -114,8 +118,9 @@ dps_check_describe (DpsCheckRun *self)
                            &dps_check_describe_rule,
                            "%s, registration id %s",
                            seen->kind,
-                           seen->registration_id ? seen->registration_id
-                                                 : "as configured");
+                           seen->registration_id
+                               ? dps_check_run_quote (self, seen->registration_id)
+                               : "as configured");
       check_stable (self, seen, &input);
       return;
     }
@@ -128,7 +133,7 @@ dps_check_describe (DpsCheckRun *self)
                            &dps_check_describe_rule,
                            "it says \"%s\": give what it needs with --setting and "
                            "--secret",
-                           out->error->message);
+                           dps_check_run_quote (self, out->error->message));
   dps_check_report_skip (self->report, &dps_check_stable_rule, "there is no description");
 }
 

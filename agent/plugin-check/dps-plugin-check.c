@@ -6,8 +6,10 @@
 #include "plugin-check/dps-check-suite.h"
 
 #include <gio/gio.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* dps-plugin-check: the conformance suite for attestation plugins, for their authors. */
 
@@ -118,12 +120,29 @@ take_secrets (DpsCheckPlan *plan, GError **error)
   return TRUE;
 }
 
+static gboolean
+take_file (DpsCheckPlan *plan, GError **error)
+{
+  struct stat st;
+
+  if (stat (plan->file, &st) == 0)
+    return TRUE;
+  g_set_error (error,
+               G_OPTION_ERROR,
+               G_OPTION_ERROR_BAD_VALUE,
+               "'%s': %s",
+               plan->file,
+               g_strerror (errno));
+  return FALSE;
+}
+
 static int
 check (DpsCheckPlan *plan, GError **error)
 {
   DpsCheckReport report = { .tap = tap };
 
-  if (!take_settings (plan, error) || !take_secrets (plan, error))
+  if (!take_file (plan, error) || !take_settings (plan, error) ||
+      !take_secrets (plan, error))
     return EXIT_USAGE;
   dps_check_suite_run (plan, &report);
   return dps_check_report_end (&report) ? EXIT_CONFORMS : EXIT_FAILS;

@@ -23,6 +23,8 @@
 #define USES_THE_HOSTS 13
 #define SHOWS_SECRET 14
 #define EXPORTS_MORE 15
+#define EXPORTS_RESERVED 16
+#define TELLS_IN_PROBE 17
 
 static DpsPluginResult
 refuse (const DpsHost *host, DpsPluginResult result, const char *text)
@@ -59,7 +61,10 @@ bad_probe (const DpsHost *host, DpsPluginProbeOut *out)
   if (BAD == IS_SLOW && host->get_secret (host, "key", &key))
     g_usleep (5 * G_USEC_PER_SEC / 2);
   out->usable = DPS_PLUGIN_USABLE_LATER;
-  out->reason = g_strdup (BAD == IS_NOT_UTF8 ? "caf\xe9" : "it waits for a key");
+  if (BAD == TELLS_IN_PROBE && host->get_secret (host, "key", &key))
+    out->reason = g_strndup ((const char *) key.data, MIN (key.size, 24));
+  else
+    out->reason = g_strdup (BAD == IS_NOT_UTF8 ? "caf\xe9" : "it waits for a key");
   return DPS_PLUGIN_OK;
 }
 
@@ -122,4 +127,6 @@ DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
 
 #if BAD == EXPORTS_MORE
 DPS_PLUGIN_EXPORT int further_export;
+#elif BAD == EXPORTS_RESERVED
+DPS_PLUGIN_EXPORT int _further_export;
 #endif

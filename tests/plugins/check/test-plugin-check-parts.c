@@ -4,6 +4,7 @@
 #include "common/dps-error.h"
 #include "plugin-check/dps-check-elf.h"
 #include "plugin-check/dps-check-exercise.h"
+#include "plugin-check/dps-check-run.h"
 #include "plugin-check/dps-check-trace.h"
 
 #include <string.h>
@@ -119,6 +120,29 @@ test_report_of_the_exerciser (void)
   g_assert_nonnull (strstr (seen->complaint, "acme_describe /src/acme.c:7"));
 }
 
+static void
+test_warns_near_a_deadline (void)
+{
+  static const struct
+  {
+    guint part;
+    gboolean warns;
+  } rows[] = { { 0, FALSE }, { 50, FALSE }, { 51, TRUE }, { 99, TRUE } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      DpsCheckRun run = { .slowest = DPS_CHECK_VERB_ANSWER,
+                          .slowest_part = rows[i].part };
+      g_autofree char *text = dps_check_run_describe_time (&run);
+      g_autofree char *part = g_strdup_printf ("answer took %u %% of", rows[i].part);
+
+      g_assert_true (g_str_has_prefix (text, part));
+      g_assert_cmpint (strstr (text, "WARNING: on a slower machine") != NULL,
+                       ==,
+                       rows[i].warns);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -126,5 +150,6 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin-check/trace/forms", test_traces);
   g_test_add_func ("/plugin-check/elf/survives-any-bytes", test_elf_survives_any_bytes);
   g_test_add_func ("/plugin-check/exercise/report", test_report_of_the_exerciser);
+  g_test_add_func ("/plugin-check/deadlines/near", test_warns_near_a_deadline);
   return g_test_run ();
 }

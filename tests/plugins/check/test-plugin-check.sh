@@ -56,7 +56,19 @@ silent unconfigured describe
 bad-id describe letters
 uses-the-hosts libraries undefined symbol: g_
 exports-more symbols further_export
+exports-reserved symbols _further_export
+tells-in-probe secrets as it is
 END
+# discreet PLUGIN TEXT: what it says of a secret is on no line, in any form.
+discreet() {
+    local out hex
+    hex=$(head -c 12 "$work/key" | od -An -v -tx1 | tr -d ' \n')
+    out=$(exits 1 plugin_check --setting serial=1 --secret key="$work/key" "$bad/$1.so" 2>&1) &&
+        has "$out" "(not shown: it has a part of a secret" && hasnt "${out,,}" "$hex" &&
+        hasnt "$out" "$(head -c 12 "$work/key")"
+}
+check "an error text with a secret is not shown" discreet tells-secret
+check "a reason with a secret is not shown" discreet tells-in-probe
 check "wrong-abi fails load" fails load "ABI 7" "$DPS_BUILD_ROOT/tests/plugins/wrong-abi.so"
 
 mkdir "$work/real"
@@ -68,6 +80,10 @@ cp "$bad/good.so" "$work/Good.so"
 check "a name that no plugin can have fails file" fails file "plugin name" "$work/Good.so"
 printf '#!/bin/sh\n' >"$work/script.so"
 check "what is no shared object fails file" fails file "no ELF" "$work/script.so"
+mkdir "$work/folder.so"
+check "a directory fails file" fails file "no regular file" "$work/folder.so"
+truncate -s 65M "$work/large.so"
+check "a file that is too large fails file with its size" fails file "has 68157440 bytes" "$work/large.so"
 
 # As an author has it: a plugin and an exerciser without a sanitizer in them.
 plain() {
@@ -111,8 +127,10 @@ incomplete() {
 }
 check "without what a plugin needs it says what to give" incomplete
 usage() { has "$(exits 2 plugin_check "$@" 2>&1)" "see --help"; }
+not_there() { has "$(exits 2 plugin_check "$work/none.so" 2>&1)" "none.so': No such file"; }
+check "a file that is not there is a usage error" not_there
 check "no file is a usage error" usage
 check "a secret that is not there is a usage error" usage --secret key="$work/none" "$bad/good.so"
 check "a setting without a value is a usage error" usage --setting serial "$bad/good.so"
-figure "plugin-check: $SECONDS s for 22 plugins"
+figure "plugin-check: $SECONDS s for 24 plugins"
 finish
