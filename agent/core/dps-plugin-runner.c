@@ -6,6 +6,7 @@
 #include "common/dps-io.h"
 #include "core/dps-plugin-call.h"
 #include "core/dps-plugin-reply.h"
+#include "core/dps-plugin-request.h"
 
 #include <errno.h>
 
@@ -110,15 +111,6 @@ on_sign (GObject *source, GAsyncResult *result, gpointer data)
   dps_plugin_call_end (data, error);
 }
 
-/* Appends secret as a sealed memory file; its handle, or -1. */
-static int
-append_secret (GUnixFDList *fds, DpsSecret *secret, GError **error)
-{
-  dps_autofd fd = dps_secret_to_memfd (secret, error);
-
-  return fd < 0 ? -1 : g_unix_fd_list_append (fds, fd, error);
-}
-
 static void
 send_answer (GTask *task, GUnixFDList *fds, int handle)
 {
@@ -169,7 +161,7 @@ send_verb (GTask *task)
   dps_plugin_call_enter (task, call->verb);
   if (call->input != NULL)
     {
-      handle = append_secret (fds, call->input, &error);
+      handle = dps_plugin_request_append_secret (fds, call->input, &error);
       if (handle < 0)
         {
           dps_plugin_call_end (task, error);
@@ -209,42 +201,6 @@ on_configured (GObject *source, GAsyncResult *result, gpointer data)
     dps_plugin_call_end (data, error);
 }
 
-/* Secrets as a{sh}, and their descriptors; NULL with error. */
-static GVariant *
-pack_secrets (GHashTable *secrets, GUnixFDList *fds, GError **error)
-{
-  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{sh}"));
-  GHashTableIter iter;
-  gpointer name, secret;
-
-  g_hash_table_iter_init (&iter, secrets);
-  while (g_hash_table_iter_next (&iter, &name, &secret))
-    {
-      int handle = append_secret (fds, secret, error);
-
-      if (handle < 0)
-        return NULL;
-      g_variant_builder_add (&builder, "{sh}", name, handle);
-    }
-  return g_variant_builder_end (&builder);
-}
-
-static GVariant *
-pack_tpm (int tpm, GUnixFDList *fds, GError **error)
-{
-  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("ah"));
-  int handle;
-
-  if (tpm >= 0)
-    {
-      handle = g_unix_fd_list_append (fds, tpm, error);
-      if (handle < 0)
-        return NULL;
-      g_variant_builder_add (&builder, "h", handle);
-    }
-  return g_variant_builder_end (&builder);
-}
-
 static void
 send_configure (GTask *task)
 {
@@ -257,9 +213,9 @@ send_configure (GTask *task)
 
   self->start_time = call->start_time;
   dps_plugin_call_enter (task, DPS_PLUGIN_PHASE_CONFIGURE);
-  secrets = pack_secrets (call->secrets, fds, &error);
+  secrets = dps_plugin_request_pack_secrets (call->secrets, fds, &error);
   if (secrets != NULL)
-    tpm = pack_tpm (self->tpm, fds, &error);
+    tpm = dps_plugin_request_pack_tpm (self->tpm, fds, &error);
   if (tpm == NULL)
     {
       dps_plugin_call_end (task, error);
@@ -275,22 +231,6 @@ send_configure (GTask *task)
                                 call->cancellable,
                                 on_configured,
                                 task);
-}
-static GVariant *
-pack_settings (GHashTable *settings)
-{
-  GVariantBuilder builder;
-  GHashTableIter iter;
-  gpointer key, value;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
-  if (settings != NULL)
-    {
-      g_hash_table_iter_init (&iter, settings);
-      while (g_hash_table_iter_next (&iter, &key, &value))
-        g_variant_builder_add (&builder, "{ss}", key, value);
-    }
-  return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
 static GHashTable *
@@ -332,7 +272,7 @@ new_call (DpsPluginRunner *self,
   call->override = self->deadline;
   call->loaded = send_configure;
   call->verb = verb;
-  call->settings = pack_settings (settings);
+  call->settings = dps_plugin_request_pack_settings (settings);
   call->secrets = copy_secrets (secrets);
   call->cancellable = g_cancellable_new ();
   call->free_result = free_result;
