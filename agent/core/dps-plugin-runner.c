@@ -112,6 +112,16 @@ on_sign (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_forget (GObject *source, GAsyncResult *result, gpointer data)
+{
+  DpsPluginCall *call = g_task_get_task_data (data);
+  GError *error = NULL;
+
+  dps_attestor1_call_forget_finish (call->proxy, result, &error);
+  dps_plugin_call_end (data, error);
+}
+
+static void
 send_answer (GTask *task, GUnixFDList *fds, int handle)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
@@ -185,6 +195,13 @@ send_verb (GTask *task)
                                  task);
   else if (call->verb == DPS_PLUGIN_PHASE_ANSWER)
     send_answer (task, fds, handle);
+  else if (call->verb == DPS_PLUGIN_PHASE_FORGET)
+    dps_attestor1_call_forget (call->proxy,
+                               G_DBUS_CALL_FLAGS_NONE,
+                               -1,
+                               call->cancellable,
+                               on_forget,
+                               task);
   else
     send_sign (task, fds, handle);
 }
@@ -413,6 +430,33 @@ dps_plugin_runner_sign_finish (DpsPluginRunner *self,
                                GError **error)
 {
   return finish_call (self, DPS_PLUGIN_PHASE_SIGN, result, error);
+}
+
+void
+dps_plugin_runner_forget_async (DpsPluginRunner *self,
+                                GHashTable *settings,
+                                GHashTable *secrets,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer data)
+{
+  dps_plugin_call_start (new_call (self,
+                                   DPS_PLUGIN_PHASE_FORGET,
+                                   settings,
+                                   secrets,
+                                   NULL,
+                                   cancellable,
+                                   callback,
+                                   data));
+}
+
+gboolean
+dps_plugin_runner_forget_finish (DpsPluginRunner *self,
+                                 GAsyncResult *result,
+                                 GError **error)
+{
+  finish_call (self, DPS_PLUGIN_PHASE_FORGET, result, error);
+  return !g_task_had_error (G_TASK (result));
 }
 
 const char *

@@ -136,3 +136,14 @@ void dps_plugin_runner_sign_async (DpsPluginRunner *self,
 GBytes *dps_plugin_runner_sign_finish (DpsPluginRunner *self,
                                        GAsyncResult *result,
                                        GError **error);
+
+/* Has the plugin undo what an answer left outside the blob; nothing to forget is TRUE. */
+void dps_plugin_runner_forget_async (DpsPluginRunner *self,
+                                     GHashTable *settings,
+                                     GHashTable *secrets,
+                                     GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer data);
+gboolean dps_plugin_runner_forget_finish (DpsPluginRunner *self,
+                                          GAsyncResult *result,
+                                          GError **error);

@@ -76,7 +76,7 @@ dps_check_outcome_free (DpsCheckOutcome *self)
 guint
 dps_check_deadline (DpsCheckVerb verb)
 {
-  static const guint deadlines[] = { 2000, 10000, 20000, 5000 };
+  static const guint deadlines[] = { 2000, 10000, 20000, 5000, 10000 };
 
   return deadlines[verb];
 }
@@ -115,6 +115,13 @@ start (DpsPluginRunner *runner, DpsCheckVerb verb, const DpsCheckInput *in, Wait
                                     NULL,
                                     on_result,
                                     wait);
+  else if (verb == DPS_CHECK_VERB_FORGET)
+    dps_plugin_runner_forget_async (runner,
+                                    in->settings,
+                                    in->secrets,
+                                    NULL,
+                                    on_result,
+                                    wait);
   else
     dps_plugin_runner_sign_async (runner,
                                   in->settings,
@@ -140,6 +147,8 @@ finish (DpsPluginRunner *runner,
     out->description = dps_plugin_runner_describe_finish (runner, result, &out->error);
   else if (verb == DPS_CHECK_VERB_ANSWER)
     out->blob = dps_plugin_runner_answer_finish (runner, result, &out->error);
+  else if (verb == DPS_CHECK_VERB_FORGET)
+    dps_plugin_runner_forget_finish (runner, result, &out->error);
   else
     out->signature = dps_plugin_runner_sign_finish (runner, result, &out->error);
 }

@@ -17,7 +17,7 @@
 const char *
 dps_check_verb_name (DpsCheckVerb verb)
 {
-  static const char *const names[] = { "probe", "describe", "answer", "sign" };
+  static const char *const names[] = { "probe", "describe", "answer", "sign", "forget" };
 
   return names[verb];
 }

@@ -12,7 +12,9 @@ typedef enum
   DPS_CHECK_VERB_DESCRIBE,
   DPS_CHECK_VERB_ANSWER,
   DPS_CHECK_VERB_SIGN,
-  DPS_CHECK_N_VERBS
+  DPS_CHECK_N_VERBS, /* those that are always called */
+  DPS_CHECK_VERB_FORGET = DPS_CHECK_N_VERBS,
+  DPS_CHECK_N_CALLS
 } DpsCheckVerb;
 
 const char *dps_check_verb_name (DpsCheckVerb verb);

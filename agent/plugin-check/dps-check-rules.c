@@ -68,6 +68,11 @@ const DpsCheckRule dps_check_sign_rule = {
   "bytes"
   " are read",
 };
+const DpsCheckRule dps_check_forget_rule = {
+  "forget",
+  "forget undoes what answer left outside the blob; nothing to forget is OK",
+  "return DPS_PLUGIN_OK where there is nothing, and so when it is called again",
+};
 const DpsCheckRule dps_check_bare_rule = {
   "unconfigured",
   "a setting or a secret may be missing: get_setting() returns NULL then and get_secret()"
@@ -76,7 +81,8 @@ const DpsCheckRule dps_check_bare_rule = {
 };
 const DpsCheckRule dps_check_deadline_rule = {
   "deadlines",
-  "probe has 2 s, describe 10 s, answer 20 s, sign 5 s; a plugin that overruns is killed",
+  "probe has 2 s, describe 10 s, answer 20 s, sign 5 s, forget 10 s; a plugin that "
+  "overruns is killed",
   "wait for nothing that may never come, and give waits a limit of your own",
 };
 const DpsCheckRule dps_check_secrets_rule = {

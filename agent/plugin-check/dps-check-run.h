@@ -14,9 +14,9 @@ typedef struct
   GPtrArray *texts;   /* char *: all that a plugin said to anybody, besides the log */
   GPtrArray *needles; /* GBytes *: what must be in none of it */
   gboolean died;
-  gboolean failed[DPS_CHECK_N_VERBS]; /* its own check did */
+  gboolean failed[DPS_CHECK_N_CALLS]; /* its own check did */
   GString *late;                      /* verbs whose deadline passed */
-  gboolean slow[DPS_CHECK_N_VERBS];
+  gboolean slow[DPS_CHECK_N_CALLS];
   DpsCheckVerb slowest;
   guint slowest_part; /* of its deadline, in percent */
 } DpsCheckRun;
@@ -52,5 +52,6 @@ void dps_check_note_secrets (DpsCheckRun *self); /* first of all */
 void dps_check_probe (DpsCheckRun *self);
 void dps_check_describe (DpsCheckRun *self);
 void dps_check_input (DpsCheckRun *self);
+void dps_check_forget (DpsCheckRun *self); /* only where the plan has it */
 void dps_check_bare (DpsCheckRun *self);
 void dps_check_secrets (DpsCheckRun *self);

@@ -224,6 +224,8 @@ run (DpsCheckRun *self)
   dps_check_probe (self);
   dps_check_describe (self);
   dps_check_input (self);
+  if (self->plan->forget)
+    dps_check_forget (self);
   dps_check_bare (self);
   dps_check_secrets (self);
   check_deadlines (self);

@@ -12,6 +12,7 @@ typedef struct
   GHashTable *settings;     /* char * → char * */
   GHashTable *secrets;      /* char * → DpsSecret * */
   GHashTable *secret_files; /* char * → path, of the same names */
+  gboolean forget;          /* forget is called too; it may change the machine */
 } DpsCheckPlan;
 
 /* Every check, each with one line to the report. Waits; main thread. */

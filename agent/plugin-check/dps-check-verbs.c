@@ -247,6 +247,35 @@ dps_check_input (DpsCheckRun *self)
 }
 
 void
+dps_check_forget (DpsCheckRun *self)
+{
+  DpsCheckInput input = { self->plan->settings, self->plan->secrets };
+
+  for (guint call = 0; call < 2; call++)
+    {
+      g_autoptr (DpsCheckOutcome) out =
+          dps_check_run_call (self, DPS_CHECK_VERB_FORGET, &input);
+
+      if (out == NULL)
+        dps_check_report_skip (self->report, &dps_check_forget_rule, "see deadlines");
+      else if (g_error_matches (out->error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED))
+        dps_check_report_ok (self->report,
+                             &dps_check_forget_rule,
+                             "it has none, which is NotSupported");
+      else if (out->error != NULL)
+        fail_verb (self,
+                   DPS_CHECK_VERB_FORGET,
+                   &dps_check_forget_rule,
+                   call == 0 ? "" : "called again: ",
+                   out);
+      else
+        continue;
+      return;
+    }
+  dps_check_report_ok (self->report, &dps_check_forget_rule, "OK twice");
+}
+
+void
 dps_check_bare (DpsCheckRun *self)
 {
   g_autoptr (DpsSecret) bytes = dps_check_make_bytes (32);

@@ -26,6 +26,7 @@ static char **settings;
 static char **secrets;
 static char *plugin_host = (char *) DPS_LIBEXEC_DIR "/dps-plugin-host";
 static char *exerciser = (char *) DPS_LIBEXEC_DIR "/dps-plugin-exercise";
+static gboolean forget;
 static gboolean tap;
 static gboolean version;
 
@@ -44,6 +45,13 @@ static const GOptionEntry entries[] = {
     &secrets,
     "As NAME-file=FILE in [plugin NAME]; repeatable",
     "NAME=FILE" },
+  { "forget",
+    0,
+    0,
+    G_OPTION_ARG_NONE,
+    &forget,
+    "Call forget too, which may change the machine",
+    NULL },
   { "tap", 0, 0, G_OPTION_ARG_NONE, &tap, "Write TAP", NULL },
   { "plugin-host",
     0,
@@ -175,6 +183,7 @@ main (int argc, char **argv)
       plan.file = argv[1];
       plan.plugin_host = plugin_host;
       plan.exerciser = exerciser;
+      plan.forget = forget;
       plan.settings = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
       plan.secret_files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
       plan.secrets = g_hash_table_new_full (g_str_hash,

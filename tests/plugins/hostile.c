@@ -153,6 +153,15 @@ hostile_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *si
   return DPS_PLUGIN_OK;
 }
 
+static DpsPluginResult
+hostile_forget (const DpsHost *host)
+{
+  if (host->get_setting (host, "behave") == NULL)
+    return DPS_PLUGIN_OK;
+  host->set_error (host, "the handle is in use");
+  return DPS_PLUGIN_BUSY;
+}
+
 DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .abi = DPS_PLUGIN_ABI,
   .size = sizeof (DpsPluginInfo),
@@ -161,4 +170,5 @@ DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .describe = hostile_describe,
   .answer = hostile_answer,
   .sign = hostile_sign,
+  .forget = hostile_forget,
 };

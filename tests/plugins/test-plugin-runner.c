@@ -311,6 +311,37 @@ test_sign (void)
   assert_fds (before);
 }
 
+static gboolean
+forget (const char *plugin, const char *behave, GError **error)
+{
+  Case c = { plugin, .behave = behave };
+  g_autoptr (GHashTable) settings = settings_of (&c);
+  g_autoptr (DpsPluginRunner) runner = runner_of (&c);
+  g_autoptr (GAsyncResult) result = NULL;
+  Wait wait;
+
+  wait_start (&wait);
+  dps_plugin_runner_forget_async (runner, settings, NULL, NULL, on_result, &wait);
+  wait_end (&wait);
+  result = wait.result;
+  return dps_plugin_runner_forget_finish (runner, result, error);
+}
+
+static void
+test_forget (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (forget ("hostile", NULL, &error));
+  g_assert_no_error (error);
+  g_assert_false (forget ("hostile", "no", &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_BUSY);
+  assert_message (error->message, H "forget: the handle is in use");
+  g_clear_error (&error);
+  g_assert_false (forget ("symmetric-key", NULL, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+}
+
 static void
 test_tpm (void)
 {
@@ -676,6 +707,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/probe", test_probe);
   g_test_add_func ("/plugin/answer", test_answer);
   g_test_add_func ("/plugin/sign", test_sign);
+  g_test_add_func ("/plugin/forget", test_forget);
   g_test_add_func ("/plugin/tpm-descriptor", test_tpm);
   g_test_add_func ("/plugin/flood-of-output", test_flood);
   g_test_add_func ("/plugin/cancelled", test_cancel);

@@ -25,6 +25,8 @@
 #define EXPORTS_MORE 15
 #define EXPORTS_RESERVED 16
 #define TELLS_IN_PROBE 17
+#define FORGETS 18
+#define HAS_NOTHING_TO_FORGET 19
 
 static DpsPluginResult
 refuse (const DpsHost *host, DpsPluginResult result, const char *text)
@@ -116,6 +118,14 @@ bad_answer (const DpsHost *host, const DpsPluginView *challenge, DpsPluginBytes 
   return DPS_PLUGIN_OK;
 }
 
+static DpsPluginResult
+bad_forget (const DpsHost *host)
+{
+  host->log (host, DPS_PLUGIN_LOG_INFO, "forgetting");
+  return BAD == FORGETS ? DPS_PLUGIN_OK
+                        : refuse (host, DPS_PLUGIN_FAILED, "there is nothing to forget");
+}
+
 DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .abi = DPS_PLUGIN_ABI,
   .size = sizeof (DpsPluginInfo),
@@ -123,6 +133,7 @@ DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .probe = bad_probe,
   .describe = BAD == HAS_NO_DESCRIBE ? NULL : bad_describe,
   .answer = bad_answer,
+  .forget = BAD == FORGETS || BAD == HAS_NOTHING_TO_FORGET ? bad_forget : NULL,
 };
 
 #if BAD == EXPORTS_MORE

@@ -76,6 +76,16 @@ cp "$bad/good.so" "$work/real/"
 ln -s real "$work/link"
 check "a directory that is a link is no fault" conforms --setting serial=1 --secret key="$work/key" "$work/link/good.so"
 
+# forgets STATUS PLUGIN TEXT: with --forget; without, no line speaks of it.
+forgets() {
+    local given=(--setting serial=1 --secret key="$work/key" "$bad/$2.so")
+    has "$(exits "$1" plugin_check --forget "${given[@]}" 2>&1)" "$3" &&
+        hasnt "$(exits 0 plugin_check "${given[@]}" 2>&1 | sed 's|/[^ ]*||')" " forget "
+}
+check "--forget calls forget" forgets 0 forgets "forget        OK twice"
+check "a forget that wants something to forget fails" forgets 1 nothing-to-forget "FAIL  forget        plugin nothing-to-forget: forget: there is nothing"
+check "a plugin without forget conforms" forgets 0 good "forget        it has none"
+
 cp "$bad/good.so" "$work/Good.so"
 check "a name that no plugin can have fails file" fails file "plugin name" "$work/Good.so"
 printf '#!/bin/sh\n' >"$work/script.so"
@@ -132,5 +142,5 @@ check "a file that is not there is a usage error" not_there
 check "no file is a usage error" usage
 check "a secret that is not there is a usage error" usage --secret key="$work/none" "$bad/good.so"
 check "a setting without a value is a usage error" usage --setting serial "$bad/good.so"
-figure "plugin-check: $SECONDS s for 24 plugins"
+figure "plugin-check: $SECONDS s for 26 plugins"
 finish
