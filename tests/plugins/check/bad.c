@@ -27,6 +27,14 @@
 #define TELLS_IN_PROBE 17
 #define FORGETS 18
 #define HAS_NOTHING_TO_FORGET 19
+#define DESCRIBES_SLOWLY 20
+#define TELLS_SECRET_IN_ANSWER 21
+/* From here on they sign. */
+#define SIGNS 22
+#define CRASHES_ON_SIGN 23
+#define SIGNS_TOO_MUCH 24
+#define SIGNS_SLOWLY 25
+#define LOGS_SECRET_IN_SIGN 26
 
 static DpsPluginResult
 refuse (const DpsHost *host, DpsPluginResult result, const char *text)
@@ -59,11 +67,12 @@ static DpsPluginResult
 bad_probe (const DpsHost *host, DpsPluginProbeOut *out)
 {
   DpsPluginView key;
+  gboolean has_key = host->get_secret (host, "key", &key);
 
-  if (BAD == IS_SLOW && host->get_secret (host, "key", &key))
+  if (BAD == IS_SLOW && has_key)
     g_usleep (5 * G_USEC_PER_SEC / 2);
   out->usable = DPS_PLUGIN_USABLE_LATER;
-  if (BAD == TELLS_IN_PROBE && host->get_secret (host, "key", &key))
+  if (BAD == TELLS_IN_PROBE && has_key)
     out->reason = g_strndup ((const char *) key.data, MIN (key.size, 24));
   else
     out->reason = g_strdup (BAD == IS_NOT_UTF8 ? "caf\xe9" : "it waits for a key");
@@ -85,6 +94,8 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 
   if (!host->get_secret (host, "key", &key))
     return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
+  if (BAD == DESCRIBES_SLOWLY)
+    g_usleep (21 * G_USEC_PER_SEC / 2);
   if (BAD == LEAKS)
     memset (g_malloc (100), 1, 100);
   if (BAD == FREES_BORROWED)
@@ -109,8 +120,15 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 static DpsPluginResult
 bad_answer (const DpsHost *host, const DpsPluginView *challenge, DpsPluginBytes *blob)
 {
+  DpsPluginView key;
+
   if (BAD == CRASHES_ON_EMPTY && challenge->size == 0)
     __builtin_trap ();
+  if (BAD == TELLS_SECRET_IN_ANSWER && host->get_secret (host, "key", &key))
+    {
+      tell_secret (host, key);
+      return DPS_PLUGIN_REJECTED;
+    }
   if (challenge->size == 0)
     return refuse (host, DPS_PLUGIN_REJECTED, "the challenge is empty");
   blob->size = BAD == ANSWERS_TOO_MUCH ? DPS_PLUGIN_BLOB_MAX + 1 : 8;
@@ -126,6 +144,24 @@ bad_forget (const DpsHost *host)
                         : refuse (host, DPS_PLUGIN_FAILED, "there is nothing to forget");
 }
 
+static DpsPluginResult
+bad_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *signature)
+{
+  DpsPluginView key;
+
+  if (BAD == CRASHES_ON_SIGN && in->data.size == 0)
+    __builtin_trap ();
+  if (!host->get_secret (host, "key", &key))
+    return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
+  if (BAD == SIGNS_SLOWLY)
+    g_usleep (11 * G_USEC_PER_SEC / 2);
+  if (BAD == LOGS_SECRET_IN_SIGN)
+    log_secret (host, key);
+  signature->size = BAD == SIGNS_TOO_MUCH ? DPS_PLUGIN_SIGNATURE_MAX + 1 : 32;
+  signature->data = g_malloc0 (signature->size);
+  return DPS_PLUGIN_OK;
+}
+
 DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .abi = DPS_PLUGIN_ABI,
   .size = sizeof (DpsPluginInfo),
@@ -133,6 +169,7 @@ DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .probe = bad_probe,
   .describe = BAD == HAS_NO_DESCRIBE ? NULL : bad_describe,
   .answer = bad_answer,
+  .sign = BAD >= SIGNS ? bad_sign : NULL,
   .forget = BAD == FORGETS || BAD == HAS_NOTHING_TO_FORGET ? bad_forget : NULL,
 };
 

@@ -22,21 +22,34 @@ plugin_check() {
 }
 conforms() {
     local out
+    echo "${*: -1}" >>"$work/looked-at"
     out=$(exits 0 plugin_check "$@" 2>&1) && has "$out" ' 0 failed, 0 skipped: this plugin conforms'
 }
-# fails CHECK WORD PLUGIN: this check alone, with the rule, and WORD in what it saw.
+# look_at PLUGIN [OPTION...]: in TAP, with all that a bad plugin asks for.
+look_at() { exits 1 plugin_check --tap --setting serial=1 --secret key="$work/key" "${@:2}" "$1" 2>&1; }
+# fails CHECK WORD PLUGIN [OPTION...]: this check alone, with the rule, and WORD in what it saw.
 fails() {
     local out
-    out=$(exits 1 plugin_check --tap --setting serial=1 --secret key="$work/key" "$3" 2>&1) || { echo "$out"; return 1; }
+    echo "$3" >>"$work/looked-at"
+    out=$(cat "$work/${3##*/}.tap" 2>/dev/null || look_at "${@:3}") || { echo "$out"; return 1; }
     is "$(sed -n 's/^not ok [0-9]* - //p' <<<"$out" | paste -sd' ')" "$1" "$out" &&
-        has "$(grep -A1 "^not ok" <<<"$out")" "$2" && has "$out" '# the rule: ' && has "$out" '# what to do: '
+        has "$(grep -A1 "^not ok" <<<"$out")" "$2" && has "$out" '# the rule: ' &&
+        has "$out" '# what to do: ' && echo "$1" >>"$work/failed"
 }
+
+# What takes long by waiting, beside the others.
+for plugin in slow-describe slow-sign; do
+    look_at "$bad/$plugin.so" >"$work/$plugin.so.tap" &
+done
 
 check "the template conforms" conforms --setting serial=a1 --secret seed="$work/seed" \
     "$DPS_BUILD_ROOT/plugins/template/template.so"
 check "symmetric-key conforms" conforms --secret key="$work/key" \
     "$DPS_BUILD_ROOT/plugins/symmetric-key/symmetric-key.so"
-check "the model of the bad ones conforms" conforms --setting serial=1 --secret key="$work/key" "$bad/good.so"
+for plugin in good signs; do
+    check "the model of the bad ones conforms: $plugin" \
+        conforms --setting serial=1 --secret key="$work/key" "$bad/$plugin.so"
+done
 
 while read -r plugin name word; do
     check "$plugin fails $name" fails "$name" "$word" "$bad/$plugin.so"
@@ -58,7 +71,14 @@ uses-the-hosts libraries undefined symbol: g_
 exports-more symbols further_export
 exports-reserved symbols _further_export
 tells-in-probe secrets as it is
+crashes-on-sign sign nothing to sign
+signs-too-much sign 1025 bytes
+answer-tells-secret secrets in hex
+sign-logs-secret secrets a log line
 END
+wait
+check "slow-describe fails deadlines" fails deadlines "within 10000 ms" "$bad/slow-describe.so"
+check "slow-sign fails deadlines" fails deadlines "within 5000 ms" "$bad/slow-sign.so"
 # discreet PLUGIN TEXT: what it says of a secret is on no line, in any form.
 discreet() {
     local out hex
@@ -84,6 +104,7 @@ forgets() {
 }
 check "--forget calls forget" forgets 0 forgets "forget        OK twice"
 check "a forget that wants something to forget fails" forgets 1 nothing-to-forget "FAIL  forget        plugin nothing-to-forget: forget: there is nothing"
+check "nothing-to-forget fails forget" fails forget "there is nothing" "$bad/nothing-to-forget.so" --forget
 check "a plugin without forget conforms" forgets 0 good "forget        it has none"
 
 cp "$bad/good.so" "$work/Good.so"
@@ -101,12 +122,15 @@ plain() {
     flags=$(pkg-config --cflags --libs glib-2.0) || return 1
     # shellcheck disable=SC2086 # the flags are words
     cc -g -I"$DPS_SOURCE_ROOT/agent" "$DPS_SOURCE_ROOT/agent/plugin-check/dps-plugin-exercise.c" \
-        -o "$work/exercise" $flags -D_GNU_SOURCE || return 1
+        -o "$work/exercise" $flags -D_GNU_SOURCE && plain_plugin leaks LEAKS && plain_plugin signs NOTHING
+}
+# plain_plugin NAME BAD
+plain_plugin() {
     mkdir -p "$work/plain"
-    # shellcheck disable=SC2086
-    cc -g -shared -fPIC -fvisibility=hidden -DBAD=LEAKS -DNAME='"leaks"' -I"$DPS_SOURCE_ROOT/agent/abi" \
-        "$DPS_SOURCE_ROOT/tests/plugins/check/bad.c" -o "$work/plain/leaks.so" \
-        $(pkg-config --cflags gio-2.0) $flags
+    # shellcheck disable=SC2046
+    cc -g -shared -fPIC -fvisibility=hidden -DBAD="$2" -DNAME="\"$1\"" -I"$DPS_SOURCE_ROOT/agent/abi" \
+        "$DPS_SOURCE_ROOT/tests/plugins/check/bad.c" -o "$work/plain/$1.so" \
+        $(pkg-config --cflags gio-2.0) $(pkg-config --libs glib-2.0)
 }
 preloaded() {
     local out
@@ -115,6 +139,25 @@ preloaded() {
 }
 check "a plugin without a sanitizer compiles" plain
 check "its leak is found and its place is named" preloaded
+
+# A host that answers for a verb that the plugin has not: it loads another of that name.
+cat >"$work/host" <<END
+#!/bin/bash
+plain=$work/plain bad=$bad
+exec "$host" "\${@/#\$plain/\$bad}"
+END
+chmod 755 "$work/host"
+check "an answer for a verb that is not there fails sign" \
+    fails sign "it has none, and still" "$work/plain/signs.so" --plugin-host "$work/host"
+
+every_rule() {
+    local rules
+    rules=$(grep -A1 '^const DpsCheckRule ' "$DPS_SOURCE_ROOT/agent/plugin-check/dps-check-rules.c" |
+        sed -n 's/^  "\([a-z]*\)",$/\1/p' | sort)
+    is "$(wc -w <<<"$rules")" "$(grep -c '^extern' "$DPS_SOURCE_ROOT/agent/plugin-check/dps-check-rules.h")" &&
+        is "$(sort -u "$work/failed" | xargs)" "$(xargs <<<"$rules")" "the rules that a bad plugin breaks"
+}
+check "every rule has a bad plugin that breaks it, and it alone" every_rule
 
 unprivileged() {
     local out
@@ -142,5 +185,6 @@ check "a file that is not there is a usage error" not_there
 check "no file is a usage error" usage
 check "a secret that is not there is a usage error" usage --secret key="$work/none" "$bad/good.so"
 check "a setting without a value is a usage error" usage --setting serial "$bad/good.so"
-figure "plugin-check: $SECONDS s for 26 plugins"
+figure "plugin-check: $SECONDS s for $(sort -u "$work/looked-at" | wc -l) plugins," \
+    "$(wc -l <"$work/failed") of them bad: each of $(sort -u "$work/failed" | wc -l) rules is broken by one at least"
 finish
