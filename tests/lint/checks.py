@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The rules. Each check yields "path:line: what is wrong" for a tree; Skip says why it cannot."""
+import hashlib
 import os
 import re
 import shutil
@@ -345,6 +346,23 @@ def error_names(tree):
         yield f"{contract}:1: it and {code} differ in the error {name}"
 
 
+# Hosts in the field hold what these files hold. They are kept for ever: NEVER change this line,
+# nor a file below its directory, add one or take one away. A new format is a new directory.
+GOLDEN = {"tests/data/store/v1": "9edfa4ec290879f5e91c9ed1e4a50cd2a90936d9a9213cfa9ae7eb3f48d3f253"}
+
+
+def golden_files(tree):
+    for folder, wanted in GOLDEN.items():
+        paths, total = tree.select("", below=(folder + "/",)), hashlib.sha256()
+        for path in paths:
+            with open(tree.absolute(path), "rb") as file:
+                content = hashlib.sha256(file.read()).hexdigest()
+            total.update(f"{path} {content}\n".encode())
+        if total.hexdigest() != wanted:
+            yield f"{folder}: its names and contents (now {total.hexdigest()}) have changed"
+            yield from (f"{path}:1: is one of them, or the reason" for path in paths)
+
+
 CHECKS = {
     "include-directions": include_directions,
     "environment": environment,
@@ -361,4 +379,5 @@ CHECKS = {
     "sandbox": sandbox,
     "dbus-documentation": dbus_documentation,
     "error-names": error_names,
+    "golden-files": golden_files,
 }

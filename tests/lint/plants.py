@@ -89,4 +89,7 @@ PLANTS = [
     ("dbus-documentation", "agent/man/planted.8", "call Control.Provizion\n", GUILTY),
     ("dbus-documentation", "planted.md", "call `Control.Provision` of Agent1.Control\n", INNOCENT),
     ("error-names", CONTRACT, replaced("LimitsExceeded, TimedOut}", "TimedOut}"), GUILTY),
+    ("golden-files", "tests/data/store/v1/README.md", appended("more\n"), GUILTY),
+    ("golden-files", "tests/data/store/v1/one/gen-00000002", "planted", GUILTY),
+    ("golden-files", "tests/data/store/v2/one/gen-00000001", "planted", INNOCENT),
 ]
