@@ -173,7 +173,7 @@ test_names (void)
     {
       g_autoptr (GError) error = NULL;
 
-      g_test_message ("%s", table[i].name);
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
       g_assert_cmpint (table[i].check (table[i].name, &error), ==, table[i].good);
       g_assert_cmpint (error == NULL, ==, table[i].good);
     }
@@ -257,7 +257,7 @@ test_json_refuses (void)
       g_autoptr (JsonObject) object =
           dps_json_parse_object (bad[i], strlen (bad[i]), &error);
 
-      g_test_message ("%s", bad[i]);
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
       g_assert_null (object);
       g_assert_error (error, DPS_ERROR, DPS_ERROR_REJECTED);
     }
