@@ -12,27 +12,33 @@
 
 #define MAX_ERRORS 6
 #define SHORT_BYTES 7
+#define DISK_ERRORS EIO, ENOSPC, EINTR, EROFS
 
-/* How each call may fail. A close that fails has closed, and what it closes was synced
- * before, or only read: nothing is left that it could still lose, so the store does not
- * look at what close gives, and its success stands. */
-static const struct
+/* How each call may fail. Those that change what is stored, or read it, have each error
+ * of a disk, whether a kernel is known to give it there or not.
+ *
+ * A close that fails has closed, and what it closes was synced before, or only read:
+ * nothing is left that it could still lose, so the store does not look at what close
+ * gives, and its success stands. */
+static struct
 {
   const char *call;
-  int errors[MAX_ERRORS];
+  int errors[MAX_ERRORS]; /* a 0 ends them */
   gboolean shortens;
+  guint tried[MAX_ERRORS]; /* points, by error */
+  guint shortened;         /* points */
 } ways[] = {
-  { "openat", { EIO, ENOSPC, EINTR, EROFS, EMFILE } },
-  { "read", { EIO, EINTR }, .shortens = TRUE },
-  { "write", { EIO, ENOSPC, EINTR, EROFS }, .shortens = TRUE },
-  { "fsync", { EIO, ENOSPC, EINTR, EROFS } },
-  { "linkat", { EIO, ENOSPC, EINTR, EROFS } },
-  { "renameat", { EIO, ENOSPC, EINTR, EROFS } },
-  { "renameat2", { EIO, ENOSPC, EINTR, EROFS } },
-  { "unlinkat", { EIO, ENOSPC, EINTR, EROFS } },
-  { "mkdirat", { EIO, ENOSPC, EINTR, EROFS } },
-  { "mkdir", { EIO, ENOSPC, EINTR, EROFS } },
-  { "close", { EIO, ENOSPC, EINTR } },
+  { "openat", { DISK_ERRORS, EMFILE } },
+  { "read", { DISK_ERRORS }, .shortens = TRUE },
+  { "write", { DISK_ERRORS }, .shortens = TRUE },
+  { "fsync", { DISK_ERRORS } },
+  { "linkat", { DISK_ERRORS } },
+  { "renameat", { DISK_ERRORS } },
+  { "renameat2", { DISK_ERRORS } },
+  { "unlinkat", { DISK_ERRORS } },
+  { "mkdirat", { DISK_ERRORS } },
+  { "mkdir", { DISK_ERRORS } },
+  { "close", { DISK_ERRORS } },
   { "fstat", { EIO, EINTR } },
   { "newfstatat", { EIO, EINTR } },
   { "lseek", { EIO } },
@@ -49,6 +55,60 @@ CrashFaultFigures
 crash_fault_figures (void)
 {
   return figures;
+}
+
+/* Points at call (NULL = any) with error (0 = any). */
+static guint
+count (const char *call, int error)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    for (guint k = 0; k < MAX_ERRORS; k++)
+      if ((call == NULL || g_str_equal (ways[i].call, call)) &&
+          (error == 0 || ways[i].errors[k] == error))
+        n += ways[i].tried[k];
+  return n;
+}
+
+void
+crash_fault_print (void)
+{
+  static const int kinds[] = { DISK_ERRORS, EMFILE, ENOLCK, ENOMEM };
+  guint shortened = 0;
+
+  printf ("# FIGURE store faults:");
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      guint n = count (ways[i].call, 0) + ways[i].shortened;
+
+      if (n > 0)
+        printf (" %s %u,", ways[i].call, n);
+      shortened += ways[i].shortened;
+    }
+  printf (" of them");
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    printf (" %s %u,", strerrorname_np (kinds[i]), count (NULL, kinds[i]));
+  printf (" short %u\n", shortened);
+  fflush (stdout);
+  g_assert_cmpuint (count (NULL, 0) + shortened, ==, figures.points);
+}
+
+void
+crash_fault_assert_whole (void)
+{
+  static const char *const calls[] = { "openat",   "read",    "write",
+                                       "fsync",    "linkat",  "renameat",
+                                       "unlinkat", "mkdirat", "close" };
+  static const int errors[] = { DISK_ERRORS };
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    for (guint k = 0; k < G_N_ELEMENTS (errors); k++)
+      if (count (calls[i], errors[k]) == 0)
+        g_error ("%s never failed with %s", calls[i], strerrorname_np (errors[k]));
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    if (ways[i].shortens && ways[i].shortened == 0)
+      g_error ("%s was never short", ways[i].call);
 }
 
 /* Replies with what the action said, what the same process sees after it, and, where it
@@ -207,11 +267,15 @@ try_call (CrashStage *stage, guint at, const CrashCall *call)
         {
           fault.error = ways[i].errors[k];
           try_point (stage, &fault, name, FALSE);
+          ways[i].tried[k]++;
         }
       fault.error = 0;
       fault.shorten_to = SHORT_BYTES;
       if (ways[i].shortens && call->args[2] > SHORT_BYTES)
-        try_point (stage, &fault, name, FALSE);
+        {
+          try_point (stage, &fault, name, FALSE);
+          ways[i].shortened++;
+        }
       return;
     }
   if (name != NULL)

@@ -57,7 +57,7 @@ const CrashScenario crash_scenarios[] = {
     .before = CRASH_UNREADABLE,
     .after = "new",
     .steps = READ_2 DURABLE "read announce" },
-  { "commit/rises",
+  { "migrate",
     CRASH_COMMIT,
     .commits = 2,
     .rises = TRUE,

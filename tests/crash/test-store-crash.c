@@ -10,7 +10,8 @@
 
 /* Kills a process at each system call of what the store does, or lets that call fail, and
  * looks at what is left: exactly the old or the new, never a mixture, never nothing, and
- * the new once it was reported.
+ * the new once it was reported. The scenario "migrate" is the move to a sealer of a
+ * higher level.
  *
  * A kill leaves the page cache whole, so it cannot show a missing fsync; the order of the
  * calls can, and /store/crash/order holds them to design §9. */
@@ -155,6 +156,11 @@ test_total (void)
           total_lost + faults.lost,
           faults.wrong);
   fflush (stdout);
+  if (crash_cannot_inject () == NULL)
+    {
+      crash_fault_print ();
+      crash_fault_assert_whole ();
+    }
   g_assert_cmpuint (total_points + faults.points, >=, MIN_POINTS);
   g_assert_cmpuint (total_torn + faults.torn, ==, 0);
   g_assert_cmpuint (total_lost + faults.lost, ==, 0);
