@@ -18,6 +18,7 @@
 /* What the state directory may hold or be beside what the store put there. */
 
 #define STRAYS 10000
+#define FALSE_GENERATIONS 500
 
 static guint
 open_files (void)
@@ -31,15 +32,68 @@ open_files (void)
 }
 
 static guint
-count_strays (StoreFixture *f)
+count_names (StoreFixture *f, const char *below)
 {
-  g_autoptr (GDir) dir = g_dir_open (f->path, 0, NULL);
-  const char *name;
+  g_autofree char *path = g_build_filename (f->path, below, NULL);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   guint n = 0;
 
-  while ((name = g_dir_read_name (dir)) != NULL)
-    n += g_str_has_prefix (name, "stray-");
+  g_assert_nonnull (dir);
+  while (g_dir_read_name (dir) != NULL)
+    n++;
   return n;
+}
+
+/* Names as others give them, and ones that are nearly the store's own. Only the last form
+ * is: a temporary, for the store to sweep. */
+static const struct
+{
+  const char *before;
+  int digits;
+  const char *behind;
+} forms[] = {
+  { "stray-", 1, "" },      { "gen-", 1, "" },
+  { "gen-", 9, "" },        { "gen-", 1, "00000000000000000000" },
+  { "gen-", 8, ".1" },      { "gen-", 7, "x" },
+  { "gen-", 8, "~" },       { "gen--", 7, "" },
+  { "gen-+", 7, "" },       { "gen- ", 7, "" },
+  { "GEN-", 8, "" },        { ".tmp", 1, "" },
+  { "intent.", 1, "" },     { "lock", 1, "" },
+  { "host.share.", 1, "" }, { ".tmp-gen-", 8, "" },
+};
+G_STATIC_ASSERT (STRAYS % G_N_ELEMENTS (forms) == 0);
+
+#define SWEPT (STRAYS / G_N_ELEMENTS (forms))
+
+static char *
+stray_name (guint i)
+{
+  guint form = i % G_N_ELEMENTS (forms);
+
+  return g_strdup_printf ("%s%0*u%s",
+                          forms[form].before,
+                          forms[form].digits,
+                          i,
+                          forms[form].behind);
+}
+
+static void
+put_empty (int dir_fd, const char *name)
+{
+  g_assert_cmpint (mknodat (dir_fd, name, S_IFREG | 0600, 0), ==, 0);
+}
+
+/* Room for six descriptors more than are open. */
+static struct rlimit
+limit_files (guint open)
+{
+  struct rlimit limit;
+  struct rlimit few;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  few = (struct rlimit){ open + 6, limit.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+  return limit;
 }
 
 /* With room for few descriptors, and none kept. */
@@ -48,17 +102,14 @@ test_strays (StoreFixture *f, gconstpointer data)
 {
   guint before = open_files ();
   struct rlimit limit;
-  struct rlimit few;
 
   for (guint i = 0; i < STRAYS; i++)
     {
-      g_autofree char *name = g_strdup_printf ("stray-%05u", i);
+      g_autofree char *name = stray_name (i);
 
-      g_assert_cmpint (mknodat (f->dir_fd, name, S_IFREG | 0600, 0), ==, 0);
+      put_empty (f->dir_fd, name);
     }
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  few = (struct rlimit){ before + 6, limit.rlim_max };
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+  limit = limit_files (before);
   store_fixture_reopen (f);
   for (guint i = 1; i <= 3; i++)
     {
@@ -69,8 +120,59 @@ test_strays (StoreFixture *f, gconstpointer data)
   store_fixture_assert_load_fails (f, DPS_ERROR_NOT_PROVISIONED, f->path);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
   g_assert_cmpuint (open_files (), ==, before);
-  g_assert_cmpuint (count_strays (f), ==, STRAYS);
+  /* And the lock. */
+  g_assert_cmpuint (count_names (f, "."), ==, STRAYS - SWEPT + 1);
   g_assert_cmpuint (store_fixture_take_warnings (), ==, 0);
+}
+
+/* What has the name of a generation and is none is set aside, however many there are and
+ * whatever lies there already; a number that was seen anywhere is not given again. */
+static void
+test_false_generations (StoreFixture *f, gconstpointer data)
+{
+  guint before = open_files ();
+  struct rlimit limit;
+  int quarantine;
+
+  store_fixture_commit (f, "kept");
+  g_assert_cmpint (mkdirat (f->dir_fd, "quarantine", 0700), ==, 0);
+  quarantine = openat (f->dir_fd, "quarantine", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  g_assert_cmpint (quarantine, >=, 0);
+  for (guint i = 0; i < STRAYS; i++)
+    {
+      g_autofree char *name = stray_name (i);
+
+      put_empty (quarantine, name);
+    }
+  for (guint i = 0; i < FALSE_GENERATIONS; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("gen-%08u", 2 * i + 3);
+
+      put_empty (f->dir_fd, name);
+      if (i % 2 == 0)
+        put_empty (quarantine, name);
+    }
+  put_empty (f->dir_fd, "gen-00000000");
+  put_empty (quarantine, "gen-00000000");
+  put_empty (quarantine, "gen-99990000");
+  close (quarantine);
+
+  limit = limit_files (before);
+  store_fixture_reopen (f);
+  store_fixture_assert_load (f, "kept", 1, FALSE);
+  g_assert_cmpuint (store_fixture_take_warnings (), >=, FALSE_GENERATIONS);
+  store_fixture_assert_names (f,
+                              ".",
+                              "gen-00000000 gen-00000001 host.share lock quarantine");
+  g_assert_cmpuint (count_names (f, "quarantine"),
+                    ==,
+                    STRAYS + FALSE_GENERATIONS + FALSE_GENERATIONS / 2 + 2);
+  store_fixture_commit (f, "next");
+  store_fixture_assert_load (f, "next", 99990001, TRUE);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  g_assert_cmpuint (open_files (), ==, before);
+  g_assert_true (dps_store_reset (f->store, NULL));
+  store_fixture_assert_names (f, ".", "gen-00000000 lock");
 }
 
 static void
@@ -198,6 +300,7 @@ main (int argc, char **argv)
 
   g_test_init (&argc, &argv, NULL);
   add ("/store/place/strays", NULL, test_strays);
+  add ("/store/place/false-generations", NULL, test_false_generations);
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
       g_autofree char *path = g_strconcat ("/store/place/special/", kinds[i], NULL);
