@@ -10,12 +10,17 @@
 #include <glib/gstdio.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* What the kernel lets a plugin do, tried from inside one, in the plugin host as it is
  * installed: a case for each call and each file. */
@@ -592,10 +597,10 @@ static const struct
 };
 
 static char *
-read_child (const char *file)
+read_child (pid_t parent, const char *file)
 {
   g_autofree char *children =
-      g_strdup_printf ("/proc/self/task/%d/children", (int) getpid ());
+      g_strdup_printf ("/proc/%d/task/%d/children", (int) parent, (int) parent);
   g_autofree char *pid = NULL;
   g_autofree char *path = NULL;
   char *text = NULL;
@@ -611,13 +616,13 @@ read_child (const char *file)
 static gboolean
 on_look (gpointer data)
 {
-  g_autofree char *status = read_child ("status");
+  g_autofree char *status = read_child (getpid (), "status");
 
   if (status == NULL || strstr (status, "Seccomp:\t2") == NULL)
     return G_SOURCE_CONTINUE;
   for (gsize i = 0; i < G_N_ELEMENTS (limits); i++)
     {
-      g_autofree char *text = read_child (limits[i].file);
+      g_autofree char *text = read_child (getpid (), limits[i].file);
 
       if (text == NULL || strstr (text, limits[i].line) == NULL)
         g_error ("%s has no '%s':\n%s", limits[i].file, limits[i].line, text);
@@ -639,6 +644,132 @@ test_limits (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* --- the end of the agent --------------------------------------------------------------
+ */
+
+#define NOBODY 65534
+#define AS_AGENT "--as-agent" /* the argument of this program */
+
+/* What a test is to wait for before it says that it never came. */
+#define PATIENCE 30 /* s */
+
+/* An agent of its own, as nobody, whose plugin hangs: it never comes back. */
+static int
+be_agent (char *host, char *plugins)
+{
+  Case call = { "hostile", "hang" };
+
+  if (setresgid (NOBODY, NOBODY, NOBODY) < 0 || setresuid (NOBODY, NOBODY, NOBODY) < 0)
+    return 1;
+  world.host = host;
+  world.plugins = plugins;
+  world.state_file = (char *) "none";
+  dps_secret_init ();
+  return describe (&call, NULL) != NULL;
+}
+
+static pid_t
+start_agent (const char *host)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  const char *const argv[] = { self, AS_AGENT, host, world.plugins, NULL };
+  g_autoptr (GError) error = NULL;
+  GPid pid;
+
+  g_spawn_async (NULL,
+                 (char **) argv,
+                 NULL,
+                 G_SPAWN_DO_NOT_REAP_CHILD,
+                 NULL,
+                 NULL,
+                 &pid,
+                 &error);
+  g_assert_no_error (error);
+  return pid;
+}
+
+/* How /proc/PID/syscall begins while a process is in pause(). */
+static char *
+in_pause (void)
+{
+#ifdef SYS_pause
+  return g_strdup_printf ("%d ", SYS_pause);
+#else
+  return g_strdup_printf ("%d 0x0 0x0 ", SYS_ppoll);
+#endif
+}
+
+/* The child of the process, once its plugin hangs. */
+static pid_t
+hanging_child (pid_t parent)
+{
+  gint64 limit = g_get_monotonic_time () + PATIENCE * G_USEC_PER_SEC;
+  g_autofree char *pause = in_pause ();
+
+  for (; g_get_monotonic_time () < limit; g_usleep (1000))
+    {
+      g_autofree char *call = read_child (parent, "syscall");
+      g_autofree char *stat = read_child (parent, "stat");
+
+      if (call != NULL && stat != NULL && g_str_has_prefix (call, pause))
+        return atoi (stat);
+    }
+  g_error ("no plugin of the agent hangs");
+}
+
+/* Where the host is as it is installed: nobody may run it. */
+static char *
+copy_host (void)
+{
+  g_autofree char *content = NULL;
+  char *copy = g_build_filename (world.root, "host", NULL);
+  gsize size;
+
+  g_assert_true (g_file_get_contents (world.host, &content, &size, NULL));
+  g_assert_true (g_file_set_contents (copy, content, (gssize) size, NULL));
+  g_assert_cmpint (g_chmod (copy, 0755), ==, 0);
+  return copy;
+}
+
+/* Whether the process, which is the caller's to reap, ended by itself. */
+static gboolean
+ends (pid_t pid, int *wait_status)
+{
+  dps_autofd fd = pidfd_open (pid, 0);
+  struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+  gboolean ended = poll (&poll_fd, 1, PATIENCE * 1000) == 1;
+
+  if (!ended)
+    kill (pid, SIGKILL);
+  g_assert_cmpint (waitpid (pid, wait_status, 0), ==, pid);
+  return ended;
+}
+
+/* The agent is killed while a plugin hangs: its child, which reads nothing, ends as well.
+ * All the while what /proc has of it is root's, not its user's: it is not dumpable. */
+static void
+test_end_of_agent (void)
+{
+  g_autofree char *host = copy_host ();
+  g_autofree char *memory = NULL;
+  struct stat st;
+  pid_t agent, child;
+  int wait_status;
+
+  g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 1), ==, 0);
+  agent = start_agent (host);
+  child = hanging_child (agent);
+  memory = g_strdup_printf ("/proc/%d/mem", (int) child);
+  g_assert_cmpint (stat (memory, &st), ==, 0);
+  g_assert_cmpint (kill (agent, SIGKILL), ==, 0);
+  g_assert_cmpint (waitpid (agent, NULL, 0), ==, agent);
+  g_assert_true (ends (child, &wait_status));
+  g_assert_true (WIFSIGNALED (wait_status));
+  g_assert_cmpint (WTERMSIG (wait_status), ==, SIGKILL);
+  g_assert_cmpuint (st.st_uid, ==, 0);
+  g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 0), ==, 0);
+}
+
 static void
 add_rows (const char *prefix, const Row *rows, gsize n, GTestDataFunc test)
 {
@@ -656,6 +787,8 @@ main (int argc, char **argv)
 {
   int status;
 
+  if (argc == 4 && g_str_equal (argv[1], AS_AGENT))
+    return be_agent (argv[2], argv[3]);
   g_test_init (&argc, &argv, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
   g_assert_cmpint (argc, ==, 2);
@@ -679,6 +812,7 @@ main (int argc, char **argv)
   g_test_add_func ("/confined/exception/no-tcp", test_tcp);
   g_test_add_func ("/confined/reported-to-the-agent", test_reported);
   g_test_add_func ("/confined/limits", test_limits);
+  g_test_add_func ("/confined/ends-with-the-agent", test_end_of_agent);
   status = g_test_run ();
   g_free (answers.calls);
   g_free (answers.acts);
