@@ -258,12 +258,14 @@ remove_below (const char *path)
 void
 world_make (void)
 {
-  char root[] = "/run/dps-plugins-test.XXXXXX";
+  const char *above = g_getenv ("DPS_TEST_RUN");
+  char *root =
+      g_build_filename (above != NULL ? above : "/run", "dps-plugins-test.XXXXXX", NULL);
 
   umask (0022);
   g_assert_nonnull (mkdtemp (root));
   g_assert_cmpint (g_chmod (root, 0755), ==, 0);
-  world.root = g_strdup (root);
+  world.root = root;
   world.plugins = g_build_filename (root, "plugins", NULL);
   world.state_file = g_build_filename (root, "generation", NULL);
   world.host =

@@ -20,7 +20,8 @@ typedef struct
 
 extern World world;
 
-/* Below /run, as only root may write above a plugin. With no plugins in it. */
+/* Below /run, as only root may write above a plugin, or below $DPS_TEST_RUN. With no
+ * plugins in it. */
 void world_make (void);
 void world_unmake (void);
 
