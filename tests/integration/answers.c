@@ -4,9 +4,10 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
-/* answers ADDRESS LIMIT_MS: reads the agent's State over the bus, one call after the
- * other, until SIGTERM; then prints how many there were, how many failed or took longer
- * than the limit, and the slowest in ms. Exits 1 where one failed. */
+/* answers ADDRESS LIMIT_MS PID: reads the State of the agent PID over the bus, one call
+ * after the other, until SIGTERM; then prints how many there were, how many of them while
+ * the agent had a child, how many failed or took longer than the limit, and the slowest
+ * in ms. Exits 1 where one failed. */
 
 static gboolean
 on_terminate (gpointer data)
@@ -34,17 +35,26 @@ read_state (GDBusConnection *bus, int limit, GError **error)
   return reply != NULL;
 }
 
+static gboolean
+has_child (const char *pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/task/%s/children", pid, pid);
+  g_autofree char *children = NULL;
+
+  return g_file_get_contents (path, &children, NULL, NULL) && *children != '\0';
+}
+
 int
 main (int argc, char **argv)
 {
   g_autoptr (GDBusConnection) bus = NULL;
   g_autoptr (GError) error = NULL;
-  guint calls = 0, failed = 0;
+  guint calls = 0, beside = 0, failed = 0;
   gint64 slowest = 0;
   gboolean done = FALSE;
   int limit;
 
-  if (argc != 3)
+  if (argc != 4)
     return 2;
   limit = (int) g_ascii_strtoll (argv[2], NULL, 10);
   bus = g_dbus_connection_new_for_address_sync (
@@ -60,6 +70,7 @@ main (int argc, char **argv)
   while (!done)
     {
       g_autoptr (GError) call_error = NULL;
+      gboolean child = has_child (argv[3]);
       gint64 start = g_get_monotonic_time ();
 
       calls++;
@@ -68,12 +79,15 @@ main (int argc, char **argv)
           failed++;
           g_printerr ("call %u: %s\n", calls, call_error->message);
         }
+      else if (child && has_child (argv[3]))
+        beside++;
       slowest = MAX (slowest, g_get_monotonic_time () - start);
       g_main_context_iteration (NULL, FALSE);
       g_usleep (2000);
     }
-  g_print ("calls=%u failed=%u slowest=%" G_GINT64_FORMAT " ms\n",
+  g_print ("calls=%u beside=%u failed=%u slowest=%" G_GINT64_FORMAT " ms\n",
            calls,
+           beside,
            failed,
            slowest / 1000);
   return failed > 0;

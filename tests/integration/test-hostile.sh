@@ -11,8 +11,8 @@ set -u
 trap world_stop EXIT
 on_failure() { tail -n 15 "$world/log/agent" 2>/dev/null; }
 answers=$1 villain=$2 plain_host=$3
-# A call is answered within the deadline of a plugin's start, 5 s; five times that is a failure.
-limit_ms=25000
+# The agent's main loop never waits for a plugin: no call takes as long, whatever a plugin does.
+limit_ms=2000
 
 reason() { ctl status --json | jq -r '.reason | .code + " " + .text'; }
 stop_agent() { ! agent_pid >/dev/null || { kill "$(agent_pid)" && wait_for 10 no_agent; }; }
@@ -28,13 +28,15 @@ act() {
 }
 
 # stands SECONDS ORDERS CODE WORD...: one attempt with the plugin, which ends with the code and
-# the words; the daemon answers all the while, is the same process after it, and has no child.
+# the words; the daemon answers all the while, at least $beside times while the plugin's process is
+# there, is the same process after it, and has no child.
+beside=0
 stands() {
-    local seconds=$1 orders=$2 code=$3 word out pid watch
+    local seconds=$1 orders=$2 code=$3 word out pid watch answered
     shift 3
     act "$orders"
     ctl reload >/dev/null && pid=$(agent_pid) || { echo "no agent"; return 1; }
-    "$answers" "$bus_address" $limit_ms >"$world/log/answers" 2>&1 </dev/null &
+    "$answers" "$bus_address" $limit_ms "$pid" >"$world/log/answers" 2>&1 </dev/null &
     watch=$!
     out=$(ctl provision --wait --timeout "$seconds" 2>&1) && { echo "provisioned: $out"; return 1; }
     wait_for 10 eval 'out=$(reason); [[ $out == *"$code"* ]]'
@@ -42,17 +44,19 @@ stands() {
     kill "$watch"
     wait "$watch" || { cat "$world/log/answers"; return 1; }
     cat "$world/log/answers" >>"$world/log/all-answers"
+    answered=$(sed -En 's/.* beside=([0-9]+) .*/\1/p' "$world/log/answers")
+    ((answered >= beside)) || { echo "$answered answers beside the plugin"; return 1; }
     for word in "$code" "$@"; do has "$out" "$word" || return 1; done
     is "$(agent_pid)" "$pid" "the agent's process" || return 1
     wait_for 10 eval '! children' || { echo "a child is left"; return 1; }
 }
 
 check "a constructor that crashes" stands 1 load-crashes DPS-E202 "crashed with signal 11 in load"
-check "a constructor that hangs" stands 6 load-hangs DPS-E203 "no answer in load within 5000 ms"
+beside=20 check "a constructor that hangs" stands 6 load-hangs DPS-E203 "no answer in load within 5000 ms"
 check "the bus descriptor closed at load" stands 1 load-closes-bus DPS-E202 " in load"
 check "the bus descriptor closed in a verb" stands 1 closes-bus DPS-E202 " in describe"
 check "a fork bomb" stands 1 forks DPS-E201 "the kernel says EPERM"
-check "no answer" stands 11 hangs DPS-E203 "no answer in describe within 10000 ms"
+beside=50 check "no answer" stands 11 hangs DPS-E203 "no answer in describe within 10000 ms"
 check "an answer of other types" stands 1 answers-other-types DPS-E201 "other types than agreed"
 check "an answer that is no D-Bus message" stands 1 answers-not-utf8 DPS-E202 "no D-Bus message"
 check "the parent killed" stands 1 kills-parent DPS-E201 "the kernel says EPERM"
@@ -79,18 +83,15 @@ stop_agent
 world_service
 
 answered() {
-    local calls=0 slowest=0 n ms line
+    local calls=0 besides=0 slowest=0 n beside ms line
     while read -r line; do
-        n=${line#calls=} ms=${line##*slowest=}
-        calls=$((calls + ${n%% *})) ms=${ms% ms}
+        n=${line#calls=} beside=${line##*beside=} ms=${line##*slowest=}
+        calls=$((calls + ${n%% *})) besides=$((besides + ${beside%% *})) ms=${ms% ms}
         ((slowest >= ms)) || slowest=$ms
     done <"$world/log/all-answers"
-    figure "beside hostile plugins: $calls calls answered, the slowest in $slowest ms"
-    ((calls > 500 && slowest < limit_ms))
+    figure "$calls calls answered, $besides beside a hostile plugin, the slowest in $slowest ms"
 }
-answered >"$world/log/figure"
-check "the daemon answered throughout" [ $? -eq 0 ]
-cat "$world/log/figure"
+answered
 
 # As the kernel says here, asked without the daemon.
 confined() {
