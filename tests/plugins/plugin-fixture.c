@@ -259,6 +259,7 @@ void
 world_make (void)
 {
   const char *above = g_getenv ("DPS_TEST_RUN");
+  g_autofree char *state = NULL;
   char *root =
       g_build_filename (above != NULL ? above : "/run", "dps-plugins-test.XXXXXX", NULL);
 
@@ -267,11 +268,15 @@ world_make (void)
   g_assert_cmpint (g_chmod (root, 0755), ==, 0);
   world.root = root;
   world.plugins = g_build_filename (root, "plugins", NULL);
-  world.state_file = g_build_filename (root, "generation", NULL);
+  world.state_file = g_build_filename (root, "state", "gen-00000001", NULL);
+  world.other_key = g_build_filename (root, "other.key", NULL);
   world.host =
       g_test_build_filename (G_TEST_BUILT, "../agent/plugin-host/dps-plugin-host", NULL);
   g_assert_cmpint (g_mkdir (world.plugins, 0755), ==, 0);
+  state = g_path_get_dirname (world.state_file);
+  g_assert_cmpint (g_mkdir (state, 0700), ==, 0);
   g_assert_true (g_file_set_contents (world.state_file, "state", -1, NULL));
+  g_assert_true (g_file_set_contents (world.other_key, "key", -1, NULL));
 }
 
 void
@@ -279,12 +284,14 @@ world_unmake (void)
 {
   remove_below (world.plugins);
   g_rmdir (world.plugins);
+  g_remove (world.state_file);
   remove_below (world.root);
   g_rmdir (world.root);
   g_free (world.root);
   g_free (world.plugins);
   g_free (world.host);
   g_free (world.state_file);
+  g_free (world.other_key);
 }
 
 void

@@ -15,7 +15,8 @@ typedef struct
   char *root;
   char *plugins;
   char *host;
-  char *state_file;
+  char *state_file; /* of a store; root's, as production's */
+  char *other_key;  /* of another plugin */
 } World;
 
 extern World world;

@@ -543,38 +543,16 @@ test_file (gconstpointer data)
     assert_result (answers.files, path, row->result);
 }
 
-static void
-put (const char *name, const char *text)
-{
-  g_autofree char *path = g_build_filename (world.root, name, NULL);
-
-  g_assert_true (g_file_set_contents (path, text, -1, NULL));
-}
-
-/* As they are named in production; readable by owner and mode, as the tests are root. */
+/* Readable by owner and mode, as the tests are root. */
 static void
 make_files (void)
 {
-  g_autofree char *state = g_build_filename (world.root, "state", NULL);
   g_autofree char *device = g_build_filename (world.root, "tpmrm0", NULL);
   g_autofree char *link = g_build_filename (world.plugins, "key-by-link", NULL);
-  g_autofree char *key = g_build_filename (world.root, "other.key", NULL);
 
-  g_assert_cmpint (g_mkdir (state, 0700), ==, 0);
-  put ("state/gen-00000001", "generation");
-  put ("other.key", "key");
-  g_assert_cmpint (symlink (key, link), ==, 0);
+  g_assert_cmpint (symlink (world.other_key, link), ==, 0);
   /* A null device under the name of a TPM's. */
   g_assert_cmpint (mknod (device, S_IFCHR | 0666, makedev (1, 3)), ==, 0);
-}
-
-static void
-unmake (void)
-{
-  g_autofree char *generation = g_build_filename (world.root, "state/gen-00000001", NULL);
-
-  g_remove (generation);
-  world_unmake ();
 }
 
 /* --- limits ----------------------------------------------------------------------------
@@ -794,7 +772,7 @@ main (int argc, char **argv)
   g_assert_cmpint (argc, ==, 2);
   dps_secret_init ();
   world_make ();
-  atexit (unmake);
+  atexit (world_unmake);
   g_free (world.host);
   world.host = g_strdup (argv[1]);
   install ("plugins/prober.so", "prober");

@@ -396,9 +396,17 @@ answer_other_types (const DpsHost *host, DpsPluginDescribeOut *out)
   return hang (host, out);
 }
 
-/* The bus library ends a string at its first NUL; what is left has to be an id. */
+/* The bus library ends a string at its first NUL. */
 static DpsPluginResult
 answer_with_nul (const DpsHost *host, DpsPluginDescribeOut *out)
+{
+  forge (description ("noid-x-rest"), "noid", '\0');
+  return hang (host, out);
+}
+
+/* What is left has to be an id. */
+static DpsPluginResult
+answer_bad_with_nul (const DpsHost *host, DpsPluginDescribeOut *out)
 {
   forge (description ("no id-x-rest"), "no id", '\0');
   return hang (host, out);
@@ -525,6 +533,7 @@ static const struct
   { "answers-twice", answer_twice },
   { "answers-other-types", answer_other_types },
   { "answers-with-nul", answer_with_nul },
+  { "answers-bad-with-nul", answer_bad_with_nul },
   { "answers-not-utf8", answer_not_utf8 },
   { "answers-unchecked", answer_unchecked },
   { "answers-no-descriptor", answer_without_descriptor },
