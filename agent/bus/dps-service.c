@@ -245,8 +245,7 @@ on_key_imported (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   gboolean done = dps_keeper_finish (DPS_KEEPER (source), result, &error);
 
-  if (done)
-    dps_provisioner_key_imported (call->service->provisioner);
+  dps_provisioner_key_imported (call->service->provisioner, done);
   answer_done (call, done, error);
 }
 

@@ -25,12 +25,16 @@ dps_provisioner_on_imported (DpsFailure *failure, gpointer data)
 {
   DpsProvisioner *self = data;
   g_autoptr (DpsFailure) reason = NULL;
+  Want want = self->want;
 
   dps_summary_show_identity (self->report, self->keeper);
-  if (failure != NULL && self->want != WANT_NOTHING && self->reset == NULL)
+  if (failure != NULL)
+    self->want = WANT_NOTHING;
+  /* A key that cannot be taken in is no reason to take a good identity for a bad one. */
+  if (failure != NULL && want != WANT_NOTHING && self->reset == NULL &&
+      !dps_standing_is_current (self->settings, self->keeper))
     {
-      self->want = WANT_NOTHING;
-      dps_provisioner_after_failure (self, failure);
+      dps_provisioner_after_failure (self, failure, want);
       return;
     }
   reason = failure ? dps_failure_ref (failure)
@@ -49,7 +53,7 @@ gboolean
 dps_provisioner_may_import (DpsProvisioner *self, GError **error)
 {
   if (self->attempt == NULL && !self->resetting &&
-      !dps_group_import_is_active (self->import) &&
+      !dps_group_import_is_active (self->import) && !dps_keeper_is_busy (self->keeper) &&
       dps_keeper_is_readable (self->keeper, error))
     return TRUE;
   if (error != NULL && *error == NULL)
@@ -95,12 +99,16 @@ dps_provisioner_derive_key (DpsProvisioner *self, const DpsSecret *text, GError 
 }
 
 void
-dps_provisioner_key_imported (DpsProvisioner *self)
+dps_provisioner_key_imported (DpsProvisioner *self, gboolean done)
 {
-  dps_message ((TOPIC ("identity")), "a device key was imported");
-  dps_summary_show_identity (self->report, self->keeper);
-  /* Whatever is being waited for, a new key is a reason to look at once. */
-  if (self->timer != 0)
-    dps_provisioner_begin_attempt (self);
-  dps_provisioner_update_busy (self);
+  if (done)
+    {
+      dps_message ((TOPIC ("identity")), "a device key was imported");
+      dps_summary_show_identity (self->report, self->keeper);
+      /* Whatever is being waited for, a new key is a reason to look at once. */
+      if (self->timer != 0 && self->reset == NULL)
+        self->want = MAX (self->want, MAX (self->due, WANT_IDENTITY));
+      g_clear_handle_id (&self->timer, g_source_remove);
+    }
+  dps_provisioner_settle (self);
 }

@@ -28,6 +28,7 @@ struct _DpsProvisioner
   GCancellable *cancellable;
   GTask *reset; /* waits for the attempt to end */
   guint timer;  /* until the next attempt */
+  Want due;     /* what the timer is for */
   DpsRecheck *recheck;
   DpsGroupImport *import;
   guint failures;
@@ -46,12 +47,14 @@ void dps_provisioner_on_imported (DpsFailure *failure, gpointer data);
 
 /* Nothing is under way: the state that follows from configuration and store. */
 void dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason);
-/* Plans the next attempt. */
-void dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure);
+/* Plans the next attempt, for want. */
+void dps_provisioner_after_failure (DpsProvisioner *self,
+                                    const DpsFailure *failure,
+                                    Want want);
 /* Does what was asked for while something else was under way. */
 void dps_provisioner_settle (DpsProvisioner *self);
-/* Begins an attempt at once, or when the service allows it. */
-void dps_provisioner_begin_attempt (DpsProvisioner *self);
+/* Begins an attempt for want at once, or when the service allows it. */
+void dps_provisioner_begin_attempt (DpsProvisioner *self, Want want);
 void dps_provisioner_end_waits (DpsProvisioner *self);
 /* Announces whether anything is under way. */
 void dps_provisioner_update_busy (DpsProvisioner *self);

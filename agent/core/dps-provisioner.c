@@ -125,14 +125,15 @@ on_attempt_due (gpointer data)
   DpsProvisioner *self = data;
 
   self->timer = 0;
-  dps_provisioner_begin_attempt (self);
+  begin (self, MAX (self->due, WANT_IDENTITY));
   return G_SOURCE_REMOVE;
 }
 
 static guint64
-set_timer (DpsProvisioner *self, gint64 wait)
+set_timer (DpsProvisioner *self, gint64 wait, Want want)
 {
   g_clear_handle_id (&self->timer, g_source_remove);
+  self->due = want;
   self->timer = g_timeout_add ((guint) MIN (wait / 1000 + 1, (gint64) G_MAXUINT),
                                on_attempt_due,
                                self);
@@ -147,7 +148,7 @@ dps_provisioner_end_waits (DpsProvisioner *self)
 }
 
 void
-dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure)
+dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure, Want want)
 {
   DpsPlan plan;
 
@@ -158,7 +159,7 @@ dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure)
                             self->failures,
                             g_random_int (),
                             dps_schedule_network_is_up ());
-  dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait));
+  dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait, want));
   dps_provisioner_update_busy (self);
 }
 
@@ -194,6 +195,11 @@ dps_provisioner_settle (DpsProvisioner *self)
 {
   Want want = self->want;
 
+  if (dps_keeper_is_busy (self->keeper))
+    {
+      dps_provisioner_update_busy (self);
+      return;
+    }
   if (self->reset != NULL)
     {
       dps_provisioner_end_waits (self);
@@ -203,10 +209,11 @@ dps_provisioner_settle (DpsProvisioner *self)
                               on_reset_done,
                               g_steal_pointer (&self->reset));
     }
-  else if (want != WANT_NOTHING)
+  else if (want != WANT_NOTHING && self->attempt == NULL)
     {
       self->want = WANT_NOTHING;
-      if (dps_provisioner_refresh (self, NULL))
+      if (dps_provisioner_refresh (self, NULL) &&
+          !dps_provisioner_import_first (self, want))
         begin (self, want);
     }
   dps_provisioner_update_busy (self);
@@ -249,7 +256,7 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
       if (cancelled)
         dps_provisioner_rest (self, reason);
       else
-        dps_provisioner_after_failure (self, reason);
+        dps_provisioner_after_failure (self, reason, WANT_NEW_IDENTITY);
     }
   dps_provisioner_settle (self);
 }
@@ -278,24 +285,24 @@ on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
   if (attempt_over (self))
     dps_provisioner_rest (self, failure);
   else
-    dps_provisioner_after_failure (self, failure);
+    dps_provisioner_after_failure (self, failure, WANT_NEW_IDENTITY);
   dps_provisioner_settle (self);
 }
 
 static void
-start_attempt (DpsProvisioner *self)
+start_attempt (DpsProvisioner *self, Want want)
 {
   g_autoptr (DpsImportedKey) key = NULL;
   g_autoptr (DpsFailure) failure = NULL;
 
-  if (dps_provisioner_import_first (self, WANT_NEW_IDENTITY))
+  if (dps_provisioner_import_first (self, want))
     return;
   dps_provisioner_end_waits (self);
   key = dps_group_import_choose (self->import, &failure);
   if (failure != NULL)
     {
       dps_report_move (self->report, DPS_STATE_ATTESTING, NULL, 0);
-      dps_provisioner_after_failure (self, failure);
+      dps_provisioner_after_failure (self, failure, want);
       return;
     }
   self->cancellable = g_cancellable_new ();
@@ -307,38 +314,48 @@ start_attempt (DpsProvisioner *self)
   dps_provisioner_update_busy (self);
 }
 
+/* The store is being written, though not by an attempt: a key is handed to the agent, or
+ * the hub's proof is noted. Whoever has it written calls dps_provisioner_settle(). */
+static gboolean
+store_is_taken (DpsProvisioner *self)
+{
+  return self->attempt == NULL && dps_keeper_is_busy (self->keeper);
+}
+
 /* TRUE while something has to end before an attempt can begin. */
 static gboolean
 must_wait (DpsProvisioner *self)
 {
   return self->resetting || self->reset != NULL ||
-         dps_group_import_is_active (self->import) ||
+         dps_group_import_is_active (self->import) || store_is_taken (self) ||
          (self->attempt != NULL && g_cancellable_is_cancelled (self->cancellable));
 }
 
-/* Begins an attempt at once, or when the service allows it. */
 void
-dps_provisioner_begin_attempt (DpsProvisioner *self)
+dps_provisioner_begin_attempt (DpsProvisioner *self, Want want)
 {
   gint64 wait = self->not_before - g_get_monotonic_time ();
   g_autoptr (DpsFailure) note = NULL;
 
   if (self->attempt != NULL)
     return;
-  if (dps_group_import_is_active (self->import))
+  if (dps_group_import_is_active (self->import) || store_is_taken (self))
     {
-      self->want = WANT_NEW_IDENTITY;
+      self->want = MAX (self->want, want);
       return;
     }
   if (wait <= 0)
     {
-      start_attempt (self);
+      start_attempt (self, want);
       return;
     }
   if (self->timer != 0)
     return;
   note = dps_failure_new (DPS_FAILURE_NONE, "the service asked to wait");
-  dps_report_move (self->report, DPS_STATE_BACKING_OFF, note, set_timer (self, wait));
+  dps_report_move (self->report,
+                   DPS_STATE_BACKING_OFF,
+                   note,
+                   set_timer (self, wait, want));
   dps_provisioner_update_busy (self);
 }
 
@@ -350,14 +367,14 @@ on_rechecked (DpsProofVerdict verdict, gpointer data)
 
   if (verdict == DPS_PROOF_REFUSED && dps_settings_get_config (self->settings) != NULL)
     {
-      dps_provisioner_begin_attempt (self);
+      dps_provisioner_begin_attempt (self, WANT_NEW_IDENTITY);
       return;
     }
   dps_summary_show_identity (self->report, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (verdict == DPS_PROOF_VERIFIED)
     dps_report_explain (self->report, reason);
-  dps_provisioner_update_busy (self);
+  dps_provisioner_settle (self);
 }
 
 DpsProvisioner *
@@ -403,23 +420,39 @@ start_after_splay (DpsProvisioner *self)
 
   if (wait <= 0)
     {
-      dps_provisioner_begin_attempt (self);
+      dps_provisioner_begin_attempt (self, WANT_IDENTITY_AT_BOOT);
       return;
     }
   dps_report_move (self->report,
                    dps_standing_state (self->settings, self->keeper),
                    note,
-                   set_timer (self, wait));
+                   set_timer (self, wait, WANT_IDENTITY_AT_BOOT));
   dps_provisioner_update_busy (self);
+}
+
+/* What was to be had is there; only another registration may still be waited for. */
+static void
+stand (DpsProvisioner *self)
+{
+  g_autoptr (DpsFailure) reason = NULL;
+
+  if (self->timer != 0 && self->due == WANT_NEW_IDENTITY)
+    return;
+  g_clear_handle_id (&self->timer, g_source_remove);
+  reason = dps_standing_reason (self->settings, self->keeper);
+  dps_provisioner_rest (self, reason);
 }
 
 static void
 begin (DpsProvisioner *self, Want want)
 {
   if (want != WANT_NEW_IDENTITY && dps_standing_is_current (self->settings, self->keeper))
-    return;
+    {
+      stand (self);
+      return;
+    }
   if (want != WANT_IDENTITY_AT_BOOT)
-    dps_provisioner_begin_attempt (self);
+    dps_provisioner_begin_attempt (self, want);
   else if (self->timer == 0)
     start_after_splay (self);
 }
@@ -490,7 +523,7 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
   if (!dps_provisioner_refresh (self, error))
     return FALSE;
   if (self->timer != 0)
-    want = WANT_NEW_IDENTITY;
+    want = MAX (self->due, WANT_IDENTITY);
   else if (dps_keeper_get_identity (self->keeper) != NULL)
     want = WANT_IDENTITY;
   if (dps_provisioner_import_first (self, want))
@@ -522,7 +555,7 @@ dps_provisioner_reset_async (DpsProvisioner *self,
   self->want = WANT_NOTHING;
   if (self->attempt != NULL)
     g_cancellable_cancel (self->cancellable);
-  else if (!dps_group_import_is_active (self->import))
+  else if (!dps_group_import_is_active (self->import) && !store_is_taken (self))
     dps_provisioner_settle (self);
 }
 

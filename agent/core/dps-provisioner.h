@@ -78,5 +78,6 @@ DpsImportedKey *dps_provisioner_derive_key (DpsProvisioner *self,
                                             const DpsSecret *text,
                                             GError **error);
 
-/* A key was put into the keeper; a wait for it ends. */
-void dps_provisioner_key_imported (DpsProvisioner *self);
+/* A key was put into the keeper, or that was tried; where it was done a wait for it ends.
+ */
+void dps_provisioner_key_imported (DpsProvisioner *self, gboolean done);

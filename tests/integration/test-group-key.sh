@@ -138,6 +138,27 @@ restarted() {
 }
 check "a restart, and another registration, need no group key" restarted
 
+puts_are() { is "$(requests '"PUT"' | wc -l)" "$1"; }
+bad_again() {
+    stop_agent && : >"$world/log/requests.jsonl"
+    put_key 'garbage here'
+    ctl provision --boot && wait_for 20 reason_is DPS-E108 && is "$(json state)" provisioned || return 1
+    out=$(ctl provision --wait --timeout 30) && has "$out" DPS-E108 && is "$(json state)" provisioned || return 1
+    ctl reload && wait_for 20 reason_is DPS-E108 && is "$(json state)" provisioned || return 1
+    rm "$group_file"
+    ctl provision && ctl reload && wait_for 20 reason_is '' && is "$(json state)" provisioned && puts_are 0
+}
+check "a bad group key beside a good identity: said, and nothing registers" bad_again
+bad_other() {
+    put_key 'garbage here'
+    configure edge-host-0002 "group-key-file=$group_file"
+    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E108 || return 1
+    configure "$registration_id" "group-key-file=$group_file"
+    rm "$group_file"
+    ctl reload && wait_for 20 reason_is '' && is "$(json state)" provisioned && puts_are 0
+}
+check "… nor after another registration id was tried with it" bad_other
+
 gone() {
     configure edge-host-0002 "group-key-file=$group_file"
     exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E107 &&
@@ -178,13 +199,14 @@ check "a new group key: the old identity serves until the new one is proven" rot
 traced() {
     stop_agent
     cp "$world/agent" "$world/agent.plain"
-    sed -i "s#^exec #exec env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o $world/log/strace -e trace=unlinkat -P $import $* #" "$world/agent"
+    sed -i "s#^exec #exec env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o $world/log/strace $* #" "$world/agent"
 }
+removal="-e trace=unlinkat -P $import"
 untraced() { stop_agent; cp "$world/agent.plain" "$world/agent"; }
 
 crashed() {
     ctl reset --yes || return 1
-    traced -e inject=unlinkat:retval=0:signal=KILL
+    traced "$removal" -e inject=unlinkat:retval=0:signal=KILL
     put_key "$first_group"
     ctl status >/dev/null 2>&1
     wait_for 20 no_agent && grep -q 'unlinkat.*group.key' "$world/log/strace" && [[ -e $group_file ]] &&
@@ -200,7 +222,7 @@ finished() {
     ctl provision --wait --timeout 60 && is "$(json deviceId)" "$id" && is "$(device_token_key)" first
 }
 stays() {
-    traced -e inject=unlinkat:error=EROFS
+    traced "$removal" -e inject=unlinkat:error=EROFS
     put_key "$second_group"
     out=$(ctl provision --wait --timeout 60) && is "$(json state)" provisioned && is "$(device_token_key)" second &&
         [[ -e $group_file ]] && is "$(warning)" DPS-E106 &&
@@ -215,6 +237,19 @@ stuck_is_old() {
         is "$(device_token_key)" first && [[ -e $group_file ]] && is "$(warning)" DPS-E106 || return 1
     stop_agent && ctl provision --again --wait --timeout 60 && is "$(device_token_key)" first && [[ -e $group_file ]]
 }
+busy_store() {
+    local import_pid
+    ctl reset --yes
+    traced -e trace=fsync,fdatasync -e inject=fsync,fdatasync:delay_enter=500000
+    rm -f "$group_file"
+    ctl status >/dev/null 2>&1
+    ctl import-key --group - <<<"$first_group" & import_pid=$!
+    wait_for 10 grep -q sync "$world/log/strace" || return 1
+    put_key "$second_group"
+    ctl provision --wait --timeout 60 && is "$(device_token_key)" second && [[ ! -e $group_file ]] &&
+        wait "$import_pid" && ! grep -q DPS-E6 "$world/log/agent" || return 1
+    untraced
+}
 removed_at_last() {
     untraced
     ctl status >/dev/null && [[ ! -e $group_file ]] && is "$(warning)" '' && is "$(json state)" provisioned
@@ -225,6 +260,7 @@ if strace -o /dev/null -e trace=unlinkat -e inject=unlinkat:retval=0:signal=KILL
     check "a file that cannot be removed: the identity goes on, and status warns" stays
     check "… it does not count again after another key was imported" stuck_is_old
     check "… and is removed once that is possible" removed_at_last
+    check "provision while another key is being stored waits for that" busy_store
 else
     skip "a crash and a failure of the removal" "strace cannot trace here"
 fi
