@@ -82,6 +82,8 @@ typedef struct
   DpsProvisioner *provisioner;
   DpsPresence *presence;
   DpsService *service;
+  gboolean terminated; /* before the presence was entered */
+  gboolean entered;
   int exit_status;
 } Daemon;
 
@@ -207,7 +209,9 @@ on_terminate (gpointer data)
 {
   Daemon *daemon = data;
 
-  dps_presence_leave (daemon->presence);
+  daemon->terminated = TRUE;
+  if (daemon->entered)
+    dps_presence_leave (daemon->presence);
   return G_SOURCE_CONTINUE;
 }
 
@@ -261,21 +265,28 @@ daemon_start (Daemon *daemon, GError **error)
                                      daemon->report,
                                      daemon->presence);
 
+  g_unix_signal_add (SIGTERM, on_terminate, daemon);
+  g_unix_signal_add (SIGINT, on_terminate, daemon);
   dps_provisioner_start (daemon->provisioner);
   while (dps_provisioner_is_importing (daemon->provisioner))
     g_main_context_iteration (NULL, TRUE);
-  return dps_service_export (daemon->service, error) &&
-         dps_presence_enter (daemon->presence, error);
+  if (daemon->terminated)
+    return TRUE;
+  daemon->entered = dps_service_export (daemon->service, error) &&
+                    dps_presence_enter (daemon->presence, error);
+  return daemon->entered;
 }
 
-/* A commit that has begun is let end. */
+/* A commit that has begun is let end, and so is the removal of a group key's file. */
 static void
 finish_work (Daemon *daemon)
 {
   gint64 deadline = g_get_monotonic_time () + COMMIT_WAIT_SECONDS * G_USEC_PER_SEC;
 
   dps_provisioner_cancel (daemon->provisioner);
-  while (dps_keeper_is_busy (daemon->keeper) && g_get_monotonic_time () < deadline)
+  while ((dps_keeper_is_busy (daemon->keeper) ||
+          dps_provisioner_is_importing (daemon->provisioner)) &&
+         g_get_monotonic_time () < deadline)
     g_main_context_iteration (NULL, TRUE);
 }
 
@@ -306,10 +317,11 @@ run (void)
       dps_warning ((TOPIC ("daemon")), "cannot start: %s", error->message);
       return EXIT_FAILURE;
     }
-  g_unix_signal_add (SIGTERM, on_terminate, &daemon);
-  g_unix_signal_add (SIGINT, on_terminate, &daemon);
-  sd_notify (FALSE, "READY=1");
-  g_main_loop_run (daemon.loop);
+  if (daemon.entered)
+    {
+      sd_notify (FALSE, "READY=1");
+      g_main_loop_run (daemon.loop);
+    }
   finish_work (&daemon);
   return daemon.exit_status;
 }

@@ -237,6 +237,21 @@ stuck_is_old() {
         is "$(device_token_key)" first && [[ -e $group_file ]] && is "$(warning)" DPS-E106 || return 1
     stop_agent && ctl provision --again --wait --timeout 60 && is "$(device_token_key)" first && [[ -e $group_file ]]
 }
+# terminated COMMAND...: brings the agent to take the key in, which SIGTERM finds at the removal.
+terminated() {
+    local started pid
+    ctl reset --yes
+    traced "$removal" -e inject=unlinkat:delay_enter=2000000
+    : >"$world/log/agent"
+    "$@" & started=$!
+    wait_for 20 grep -q "is in the store" "$world/log/agent" || return 1
+    [[ -e $group_file ]] && pid=$(agent_pid) && kill "$pid" && wait_for 20 no_agent && [[ ! -e $group_file ]] || return 1
+    wait "$started"
+    untraced
+    has "$(cat "$world/log/agent")" "the group key's file was removed"
+}
+terminate_start() { put_key "$first_group"; ctl status >/dev/null 2>&1; }
+terminate_later() { ctl status >/dev/null 2>&1; put_key "$first_group"; ctl provision; }
 busy_store() {
     local import_pid
     ctl reset --yes
@@ -260,6 +275,8 @@ if strace -o /dev/null -e trace=unlinkat -e inject=unlinkat:retval=0:signal=KILL
     check "a file that cannot be removed: the identity goes on, and status warns" stays
     check "… it does not count again after another key was imported" stuck_is_old
     check "… and is removed once that is possible" removed_at_last
+    check "SIGTERM at the start waits for the removal" terminated terminate_start
+    check "… and so does a later one" terminated terminate_later
     check "provision while another key is being stored waits for that" busy_store
 else
     skip "a crash and a failure of the removal" "strace cannot trace here"
