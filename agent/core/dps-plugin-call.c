@@ -200,12 +200,14 @@ void
 dps_plugin_call_enter (GTask *task, DpsPluginPhase phase)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
+  guint override =
+      phase == DPS_PLUGIN_PHASE_START ? call->start_override : call->verb_override;
 
   call->phase = phase;
   if (phases[phase].deadline == 0)
     return;
   g_clear_handle_id (&call->timer, g_source_remove);
-  call->deadline = call->override > 0 ? call->override : phases[phase].deadline;
+  call->deadline = override > 0 ? override : phases[phase].deadline;
   call->timer = g_timeout_add (call->deadline, on_deadline, task);
 }
 static void

@@ -35,7 +35,8 @@ typedef struct
   const char *plugin_dir;
   const char *name;
   DpsPluginAllowed allowed;
-  guint override; /* ms for each deadline; 0 = the table's */
+  guint start_override; /* ms; 0 = the table's */
+  guint verb_override;  /* the same */
 
   DpsPluginPhase verb;
   GVariant *settings;  /* a{ss} */

@@ -18,7 +18,8 @@ struct _DpsPluginRunner
   char *name;
   int tpm;
   DpsPluginAllowed allowed;
-  guint deadline; /* ms, 0 = those of the table */
+  guint start_deadline; /* ms, 0 = that of the table */
+  guint verb_deadline;  /* the same */
   gint64 start_time;
 };
 
@@ -286,7 +287,8 @@ new_call (DpsPluginRunner *self,
   call->plugin_dir = self->plugin_dir;
   call->name = self->name;
   call->allowed = self->allowed;
-  call->override = self->deadline;
+  call->start_override = self->start_deadline;
+  call->verb_override = self->verb_deadline;
   call->loaded = send_configure;
   call->verb = verb;
   call->settings = dps_plugin_request_pack_settings (settings);
@@ -466,9 +468,10 @@ dps_plugin_runner_get_name (DpsPluginRunner *self)
 }
 
 void
-dps_plugin_runner_set_deadline (DpsPluginRunner *self, guint ms)
+dps_plugin_runner_set_deadlines (DpsPluginRunner *self, guint start, guint verb)
 {
-  self->deadline = ms;
+  self->start_deadline = start;
+  self->verb_deadline = verb;
 }
 
 static void

@@ -70,8 +70,9 @@ DpsPluginRunner *dps_plugin_runner_new (const char *host_path,
 
 const char *dps_plugin_runner_get_name (DpsPluginRunner *self);
 
-/* For tests: ms for each deadline instead of those of the table; 0 = the table's. */
-void dps_plugin_runner_set_deadline (DpsPluginRunner *self, guint ms);
+/* For tests: ms in which a plugin has to be ready, and ms for its verb, instead of those
+ * of the table; 0 = the table's. */
+void dps_plugin_runner_set_deadlines (DpsPluginRunner *self, guint start, guint verb);
 
 /* For checking a plugin that is not installed, never in the agent: its file and the
  * directories above it may belong to anybody. */

@@ -54,11 +54,13 @@ typedef struct
   const char *plugin;
   const char *behave;   /* the setting; NULL = none */
   const char *key;      /* the secret; NULL = none */
-  guint deadline;       /* ms; 0 = the real ones */
+  guint start_deadline; /* ms; 0 = the real one */
+  guint verb_deadline;  /* the same */
   const char *argument; /* the setting; NULL = none */
   const char *host;     /* NULL = the world's */
   gboolean allow_unix;
-  guint ticks; /* set by describe () */
+  guint ticks;       /* set by describe () */
+  gint64 start_time; /* µs until the plugin was loaded, 0 = it was not; the same */
 } Case;
 
 GHashTable *settings_of (const Case *c);
@@ -85,6 +87,12 @@ typedef struct
 void assert_message (const char *message, const char *text);
 
 #define HUNG 300 /* ms */
+
+/* Gives the call a deadline of HUNG for its start or for its verb. */
+void set_hung (Case *c, gboolean in_verb);
+
+/* The call ended at that deadline, since start_us, and not at five times of it. */
+void assert_hung (const Case *c, gint64 start_us);
 
 /* Tests of a Failure; the other has a deadline of HUNG and passes it. */
 void test_failure (gconstpointer failure);

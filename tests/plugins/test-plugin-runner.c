@@ -444,7 +444,7 @@ test_mute_host (void)
 
   g_assert_true (g_file_set_contents (mute, "#!/bin/sh\nexec sleep 60\n", -1, NULL));
   g_assert_cmpint (g_chmod (mute, 0755), ==, 0);
-  dps_plugin_runner_set_deadline (runner, HUNG);
+  dps_plugin_runner_set_deadlines (runner, HUNG, 0);
   g_assert_null (describe_with (runner, &call, NULL, &error));
   g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
   g_assert_cmpstr (error->message,
@@ -465,7 +465,7 @@ run_script (const char *script)
 
   g_assert_true (g_file_set_contents (path, script, -1, NULL));
   g_assert_cmpint (g_chmod (path, 0755), ==, 0);
-  dps_plugin_runner_set_deadline (runner, HUNG);
+  dps_plugin_runner_set_deadlines (runner, HUNG, 0);
   g_assert_null (describe_with (runner, &call, NULL, &error));
   g_assert_error (error, DPS_ERROR, DPS_ERROR_TIMED_OUT);
 }
