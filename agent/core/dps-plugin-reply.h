@@ -8,7 +8,9 @@
 /* What a plugin's process answers, measured and checked before it is believed, though the
  * process has done so too: a bug in a plugin may have overwritten that. All are
  * DPS_ERROR_REJECTED or DPS_ERROR_LIMITS_EXCEEDED with what is wrong, or NULL-free
- * results that are the caller's. Handles are indices into fds, which may be NULL. */
+ * results that are the caller's. Handles are indices into fds, which may be NULL. A text
+ * ends at its first NUL, also one that was sent inside of it: GDBus cuts there before
+ * anybody can look (tests/plugins/test-hostile.c shows it). */
 
 DpsPluginProbe *dps_plugin_reply_probe (const char *availability,
                                         const char *reason,
