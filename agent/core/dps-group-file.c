@@ -8,7 +8,10 @@
 
 #include <errno.h>
 #include <gio/gio.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#define FILE_PREFIX "file:"
 
 gboolean
 dps_group_file_is_credential (const char *origin)
@@ -27,8 +30,9 @@ value_of (DpsConfig *config)
 static char *
 origin_of (const char *path, const struct stat *st)
 {
-  return g_strdup_printf ("file:%" G_GUINT64_FORMAT ".%" G_GINT64_FORMAT
-                          ".%09ld.%" G_GINT64_FORMAT ".%09ld.%" G_GINT64_FORMAT ":%s",
+  return g_strdup_printf (FILE_PREFIX "%" G_GUINT64_FORMAT ".%" G_GINT64_FORMAT
+                                      ".%09ld.%" G_GINT64_FORMAT
+                                      ".%09ld.%" G_GINT64_FORMAT ":%s",
                           (guint64) st->st_ino,
                           (gint64) st->st_ctim.tv_sec,
                           st->st_ctim.tv_nsec,
@@ -64,6 +68,21 @@ dps_group_file_find (DpsConfig *config, char **origin)
   if (state == DPS_GROUP_FILE_THERE)
     *origin = name ? g_strdup (value) : origin_of (value, &st);
   return state;
+}
+
+const char *
+dps_group_file_remaining (const char *origin)
+{
+  const char *path = NULL;
+  g_autofree char *found = NULL;
+  struct stat st;
+
+  if (origin != NULL && g_str_has_prefix (origin, FILE_PREFIX))
+    path = strchr (origin + strlen (FILE_PREFIX), ':');
+  if (path == NULL || state_of (++path, &st) != DPS_GROUP_FILE_THERE)
+    return NULL;
+  found = origin_of (path, &st);
+  return g_str_equal (found, origin) ? path : NULL;
 }
 
 static gboolean

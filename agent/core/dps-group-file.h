@@ -19,6 +19,11 @@ DpsGroupFileState dps_group_file_find (DpsConfig *config, char **origin);
 
 gboolean dps_group_file_is_credential (const char *origin);
 
+/* The path where the file of a stored origin lies still, unchanged; whatever the
+ * configuration says now. NULL = it does not, or the origin is no file's. Borrowed from
+ * origin. */
+const char *dps_group_file_remaining (const char *origin);
+
 /* The content, 1 to DPS_CONFIG_SECRET_MAX bytes, and in *origin, the caller's, what it
  * was read from. A file has to be of one name, in a directory that nobody but root and
  * the agent may write, and is held to the rule for key files. Blocks. DPS_ERROR_BUSY

@@ -83,32 +83,38 @@ job_free (Job *job)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Job, job_free)
 
-/* Says on the bus and, when it is news, in the journal what is left of a group key. */
-static void
-show_remains (DpsGroupImport *self, const char *origin, const char *detail)
+/* What there is to say of a group key that is left, or NULL; the caller's. A line that is
+ * gone from the configuration has taken no file away. */
+static char *
+describe_remains (DpsGroupImport *self, DpsConfig *config, const char *why)
 {
-  g_autoptr (DpsFailure) warning = NULL;
-
-  if (origin != NULL)
-    warning = dps_failure_new (DPS_FAILURE_GROUP_KEY_REMAINS, "%s", detail);
-  dps_report_warn (self->report, DPS_FAILURE_GROUP_KEY_REMAINS, warning);
-}
-
-static void
-show_what_is_there (DpsGroupImport *self, DpsConfig *config, const char *why)
-{
-  g_autofree char *origin = NULL, *detail = NULL;
+  g_autofree char *origin = NULL;
+  const char *path = NULL;
 
   if (config != NULL)
     dps_group_file_find (config, &origin);
   if (origin != NULL && dps_group_file_is_credential (origin))
-    detail = g_strdup_printf ("systemd passes the %s at each start", origin);
-  else if (origin != NULL)
-    detail = g_strdup_printf ("'%s'%s%s",
-                              dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE),
-                              why ? "; " : "",
-                              why ? why : "");
-  show_remains (self, origin, detail);
+    return g_strdup_printf ("systemd passes the %s at each start", origin);
+  if (origin != NULL)
+    path = dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE);
+  if (path == NULL)
+    path = dps_group_file_remaining (dps_keeper_get_used_file (self->keeper));
+  if (path == NULL)
+    path = dps_group_file_remaining (dps_keeper_get_overruled_file (self->keeper));
+  return path ? g_strdup_printf ("'%s'%s%s", path, why ? "; " : "", why ? why : "")
+              : NULL;
+}
+
+/* On the bus and, when it is news, in the journal. */
+static void
+show_what_is_there (DpsGroupImport *self, DpsConfig *config, const char *why)
+{
+  g_autofree char *detail = describe_remains (self, config, why);
+  g_autoptr (DpsFailure) warning = NULL;
+
+  if (detail != NULL)
+    warning = dps_failure_new (DPS_FAILURE_GROUP_KEY_REMAINS, "%s", detail);
+  dps_report_warn (self->report, DPS_FAILURE_GROUP_KEY_REMAINS, warning);
 }
 
 /* Consumes job and failure. */
@@ -303,17 +309,30 @@ dps_group_import_look (DpsGroupImport *self)
 }
 
 static DpsFailure *
-explain_gone (DpsConfig *config, const DpsImportedKey *stored)
+explain_gone (DpsConfig *config, const DpsKeyFacts *facts)
 {
+  const DpsImportedKey *stored = facts->stored;
+  const char *path = dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE);
+  g_autofree char *found = NULL;
+
+  dps_group_file_find (config, &found);
+  if (stored != NULL && found != NULL && g_strcmp0 (found, facts->used) == 0)
+    return dps_failure_new (DPS_FAILURE_GROUP_KEY_GONE,
+                            "'%s' was used for '%s' and could not be removed, and the "
+                            "registration id is '%s' now; remove the file and put it "
+                            "there again",
+                            path,
+                            stored->registration_id,
+                            facts->registration_id);
   if (stored != NULL)
     return dps_failure_new (DPS_FAILURE_GROUP_KEY_GONE,
                             "the key in the store was derived for '%s', and the "
                             "registration id is '%s' now",
                             stored->registration_id,
-                            dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID));
+                            facts->registration_id);
   return dps_failure_new (DPS_FAILURE_GROUP_KEY_GONE,
                           "no key is in the store, and '%s' is not there",
-                          dps_config_get_string (config, DPS_CONFIG_GROUP_KEY_FILE));
+                          path);
 }
 
 DpsImportedKey *
@@ -326,7 +345,7 @@ dps_group_import_choose (DpsGroupImport *self, DpsFailure **failure)
 
   *failure = NULL;
   if (choice == DPS_KEY_GONE || choice == DPS_KEY_OTHER_ID)
-    *failure = explain_gone (config, stored);
+    *failure = explain_gone (config, &facts);
   return choice == DPS_KEY_STORED ? dps_imported_key_ref (stored) : NULL;
 }
 

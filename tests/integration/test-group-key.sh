@@ -265,6 +265,19 @@ busy_store() {
         wait "$import_pid" && ! grep -q DPS-E6 "$world/log/agent" || return 1
     untraced
 }
+stuck_is_said() {
+    ctl import-key --group - <<<"$first_group" && configure edge-host-0002 "group-key-file=$group_file"
+    exits 1 ctl provision --wait --timeout 30 && is "$(json reason.code)" DPS-E107 &&
+        has "$(json reason.text)" "could not be removed" || return 1
+    configure "$registration_id" ''
+    ctl reload && is "$(warning)" DPS-E106 && has "$(json 'warnings[0].text')" "$group_file" || return 1
+    sed -i 's/^attestation=.*/attestation=template/' "$world/etc/agent.conf.d/site.conf"
+    ctl reload && is "$(warning)" DPS-E106 || return 1
+    stop_agent
+    echo nonsense >>"$world/etc/agent.conf.d/site.conf"
+    is "$(warning)" DPS-E106 || return 1
+    configure "$registration_id" "group-key-file=$group_file"
+}
 removed_at_last() {
     untraced
     ctl status >/dev/null && [[ ! -e $group_file ]] && is "$(warning)" '' && is "$(json state)" provisioned
@@ -274,6 +287,7 @@ if strace -o /dev/null -e trace=unlinkat -e inject=unlinkat:retval=0:signal=KILL
     check "… and the committed key serves" finished
     check "a file that cannot be removed: the identity goes on, and status warns" stays
     check "… it does not count again after another key was imported" stuck_is_old
+    check "… and is said to be there, whatever the configuration says" stuck_is_said
     check "… and is removed once that is possible" removed_at_last
     check "SIGTERM at the start waits for the removal" terminated terminate_start
     check "… and so does a later one" terminated terminate_later

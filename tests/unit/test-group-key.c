@@ -330,6 +330,10 @@ test_file (Fixture *f, gconstpointer data)
   find (f, DPS_GROUP_FILE_ABSENT);
   put_key (f);
   found = find (f, DPS_GROUP_FILE_THERE);
+  g_assert_cmpstr (dps_group_file_remaining (found), ==, f->path);
+  g_assert_null (dps_group_file_remaining (NULL));
+  g_assert_null (dps_group_file_remaining ("credential:group"));
+  g_assert_null (dps_group_file_remaining ("file:7"));
   text = dps_group_file_read (f->config, &origin, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (origin, ==, found);
@@ -343,6 +347,7 @@ test_file (Fixture *f, gconstpointer data)
   g_assert_cmpint (chmod (f->path, 0600), ==, 0);
   again = find (f, DPS_GROUP_FILE_THERE);
   g_assert_cmpstr (again, !=, found);
+  g_assert_null (dps_group_file_remaining (found));
   g_assert_cmpint (dps_group_file_remove (f->config, found, &error),
                    ==,
                    DPS_GROUP_FILE_REPLACED);
