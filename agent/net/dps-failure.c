@@ -48,7 +48,8 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     HAND },
   [DPS_FAILURE_GROUP_KEY_GONE] = {
     "DPS-E107", "configuration",
-    "there is no device key for this registration id, and no group key to derive it",
+    "there is no device key for this registration id, and no group key to derive it "
+    "from",
     "put the group key where group-key-file= says, or run 'dpsctl import-key --group "
     "FILE', then 'dpsctl provision'",
     HAND },
@@ -275,12 +276,14 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "DPS-E602", "store",
     "the store cannot be read",
     "look at /var/lib/dps-agent/quarantine; 'dpsctl reset --yes' and 'dpsctl "
-    "provision' make a new identity",
+    "provision' make a new identity, for which a device of a group needs the group key "
+    "again",
     HAND },
   [DPS_FAILURE_STORE_NEWER] = {
     "DPS-E603", "store",
     "the store was written by a newer version",
-    "install that version again, or run 'dpsctl reset --yes'",
+    "install that version again, or run 'dpsctl reset --yes', after which a device of a "
+    "group needs the group key again",
     HAND },
   [DPS_FAILURE_STORE_OPEN] = {
     "DPS-E604", "store",
