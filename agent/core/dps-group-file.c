@@ -4,7 +4,7 @@
 #include "core/dps-group-file.h"
 #include "common/dps-error.h"
 #include "common/dps-io.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config-value.h"
 
 #include <errno.h>
 #include <gio/gio.h>

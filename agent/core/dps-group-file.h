@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-config.h"
+#include "config/dps-config.h"
 
 /* What group-key-file= names: a file in the import directory, or a credential. The
  * origin of a group key is "credential:NAME", or "file:STAMP:PATH" where the stamp is of

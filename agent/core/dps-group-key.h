@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-config.h"
+#include "config/dps-config.h"
 #include "core/dps-keeper.h"
 
 /* The key of an enrolment group, and the device key that comes from it; pure

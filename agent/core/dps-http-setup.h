@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-config.h"
+#include "config/dps-config.h"
 #include "dps/dps-http.h"
 
 /* A connection-to-be as the [network] group wants it, which resumes from sessions; the

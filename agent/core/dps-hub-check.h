@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-config.h"
+#include "config/dps-config.h"
 #include "core/dps-hub-proof.h"
 #include "core/dps-vault.h"
 #include "dps/dps-http-sessions.h"

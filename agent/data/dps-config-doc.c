@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-keys.h"
+#include "config/dps-config-keys.h"
 #include "data/dps-roff.h"
 
 #include <stdio.h>

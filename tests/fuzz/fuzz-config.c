@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-keys.h"
-#include "core/dps-config-parse.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config-keys.h"
+#include "config/dps-config-parse.h"
+#include "config/dps-config-value.h"
 #include "target.h"
 
 #include <string.h>

@@ -35,14 +35,15 @@ MAY_INCLUDE = {
     "agent/store": ["tpm", "common"],
     "agent/dps": ["tpm", "common"],
     "agent/net": ["tpm", "common"],
-    "agent/core": ["dps", "net", "store", "tpm", "common", "attestor"],
+    "agent/config": ["net", "common"],
+    "agent/core": ["config", "dps", "net", "store", "tpm", "common", "attestor"],
     "agent/bus": ["core", "dps", "net", "store", "tpm", "common", "agent"],
-    "agent/daemon": ["bus", "core", "dps", "net", "store", "tpm", "common"],
+    "agent/daemon": ["bus", "core", "config", "dps", "net", "store", "tpm", "common"],
     "agent/plugin-host": ["abi", "common", "attestor"],
     "agent/plugin-check": ["core", "common"],
     "agent/plugin-check/dps-plugin-exercise.c": ["abi"],  # GLib and the header alone
     "agent/cli": ["agent"],
-    "agent/data": ["core", "net", "common"],  # writes documents from their tables at build time
+    "agent/data": ["config", "net", "common"],  # writes documents from their tables at build time
     "plugins": ["abi"],
     "plugins/tpm": ["abi", "tpm"],
     "tests/emulator": [],

@@ -33,11 +33,11 @@ def include(name):
 
 GUILTY, INNOCENT = False, True
 PLANTS = [
-    ("include-directions", "agent/common/planted.c", include("core/dps-config.h"), GUILTY),
+    ("include-directions", "agent/common/planted.c", include("config/dps-config.h"), GUILTY),
     ("include-directions", "agent/net/planted.c", include("store/dps-store.h"), GUILTY),
     ("include-directions", "agent/cli/planted.c", include("common/dps-io.h"), GUILTY),
     ("include-directions", "plugins/symmetric-key/planted.c", include("common/dps-io.h"), GUILTY),
-    ("include-directions", "agent/plugin-host/planted.c", include("core/dps-config.h"), GUILTY),
+    ("include-directions", "agent/plugin-host/planted.c", include("config/dps-config.h"), GUILTY),
     ("include-directions", "agent/plugin-check/planted.c", include("abi/dps-plugin.h"), GUILTY),
     ("include-directions", "agent/plugin-check/planted.c", include("core/dps-plugin-runner.h"), INNOCENT),
     ("include-directions", "agent/plugin-check/dps-plugin-exercise.c",

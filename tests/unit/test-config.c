@@ -2,10 +2,10 @@
 #include "config.h"
 
 #include "common/dps-error.h"
-#include "core/dps-config-address.h"
-#include "core/dps-config-parse.h"
-#include "core/dps-config-value.h"
-#include "core/dps-config.h"
+#include "config/dps-config-address.h"
+#include "config/dps-config-parse.h"
+#include "config/dps-config-value.h"
+#include "config/dps-config.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>

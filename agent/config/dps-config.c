@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config.h"
+#include "config/dps-config.h"
 #include "common/dps-error.h"
 #include "common/dps-io.h"
 #include "common/dps-json.h"
 #include "common/dps-name.h"
-#include "core/dps-config-address.h"
-#include "core/dps-config-parse.h"
-#include "core/dps-config-plugin.h"
-#include "core/dps-config-reference.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config-address.h"
+#include "config/dps-config-parse.h"
+#include "config/dps-config-plugin.h"
+#include "config/dps-config-reference.h"
+#include "config/dps-config-value.h"
 
 #include <gio/gio.h>
 #include <string.h>

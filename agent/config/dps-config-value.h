@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-config-keys.h"
+#include "config/dps-config-keys.h"
 
 /* Judges one non-empty value by its row of the table. Pure. Errors carry neither file nor
  * key, which the loader puts before them, and never repeat the value.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-reference.h"
+#include "config/dps-config-reference.h"
 #include "common/dps-error.h"
 #include "common/dps-io.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config-value.h"
 
 #include <errno.h>
 #include <gio/gio.h>

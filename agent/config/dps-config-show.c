@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config.h"
-#include "core/dps-config-plugin.h"
+#include "config/dps-config.h"
+#include "config/dps-config-plugin.h"
 
 /* A [consumer NAME] group is a pattern and has no value of its own. */
 static gboolean

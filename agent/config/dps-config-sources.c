@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-sources.h"
+#include "config/dps-config-sources.h"
 #include "common/dps-error.h"
 #include "common/dps-io.h"
 #include "common/dps-name.h"
-#include "core/dps-config-parse.h"
+#include "config/dps-config-parse.h"
 
 #include <dirent.h>
 #include <errno.h>

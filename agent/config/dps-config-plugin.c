@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-plugin.h"
+#include "config/dps-config-plugin.h"
 #include "common/dps-error.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config-value.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "common/dps-secret.h"
-#include "core/dps-config-keys.h"
-#include "core/dps-config-sources.h"
+#include "config/dps-config-keys.h"
+#include "config/dps-config-sources.h"
 
 #include <glib-object.h>
 #include <json-glib/json-glib.h>

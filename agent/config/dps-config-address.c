@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-address.h"
+#include "config/dps-config-address.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 

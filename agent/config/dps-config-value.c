@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-value.h"
+#include "config/dps-config-value.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
-#include "core/dps-config-address.h"
+#include "config/dps-config-address.h"
 
 #include <gio/gio.h>
 #include <string.h>

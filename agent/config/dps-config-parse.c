@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-parse.h"
+#include "config/dps-config-parse.h"
 #include "common/dps-error.h"
 
 #include <gio/gio.h>

@@ -3,9 +3,9 @@
 
 #include "common/dps-error.h"
 #include "common/dps-name.h"
-#include "core/dps-config.h"
-#include "core/dps-config-plugin.h"
-#include "core/dps-config-value.h"
+#include "config/dps-config.h"
+#include "config/dps-config-plugin.h"
+#include "config/dps-config-value.h"
 #include "net/dps-endpoint.h"
 
 #include <gio/gio.h>

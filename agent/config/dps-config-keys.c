@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "core/dps-config-keys.h"
+#include "config/dps-config-keys.h"
 
 #include <string.h>
 
