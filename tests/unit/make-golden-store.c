@@ -78,7 +78,11 @@ commit (DpsStore *store, const char *hub, gboolean imported)
   identity->assigned_at = G_GUINT64_CONSTANT (1767225600123456);
   vault->identity = identity;
   if (imported)
-    vault->imported_key = dps_secret_new (IMPORTED, strlen (IMPORTED));
+    {
+      g_autoptr (DpsSecret) text = dps_secret_new (IMPORTED, strlen (IMPORTED));
+
+      vault->imported_key = dps_imported_key_new (text, NULL, NULL);
+    }
   bytes = dps_vault_pack (vault, &error);
   check (bytes != NULL && dps_store_commit (store, bytes, &error), error);
 }
