@@ -43,11 +43,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsIdentity, dps_identity_unref)
 typedef struct
 {
   gatomicrefcount refs;
-  DpsSecret *text; /* base64 text */
-  char *
-      registration_id; /* a group key's: what it was derived for, lower case; else NULL */
-  char *origin;        /* where the agent found the group key (dps-group-file.h), NULL
-                          where the key was handed to it */
+  DpsSecret *text;       /* base64 text */
+  char *registration_id; /* what it was derived for, lower case; NULL = not derived */
+  char *origin;          /* where the agent found the group key (dps-group-file.h), NULL
+                            where the key was handed to it */
 } DpsImportedKey;
 
 /* Copies the names, references text. */
