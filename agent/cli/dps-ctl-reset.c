@@ -24,9 +24,10 @@ run (const DpsCtl *ctl, char **arguments)
                               DPS_CTL_EXIT_USAGE,
                               "",
                               "repeat with --yes if that is what you want",
-                              "reset loses this host's identity, the imported key and "
-                              "all pacing; services lose their access to the hub until "
-                              "the host is provisioned again");
+                              "reset loses this host's identity, the key in the store "
+                              "(one derived from a group key can be had again with the "
+                              "group key alone) and all pacing; services lose their "
+                              "access to the hub until the host is provisioned again");
   control = dps_ctl_connect_control (ctl, &error);
   if (control == NULL)
     return dps_ctl_fail (ctl, error);

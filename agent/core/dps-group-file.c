@@ -136,7 +136,13 @@ open_file (DpsConfig *config, struct stat *st, GError **error)
     return -1;
   fd = openat (dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
   if (fd < 0 && errno == EACCES)
-    return refuse (path, "the agent may not read it; chown it to dps-agent", error), -1;
+    {
+      refuse (path,
+              "the agent may not read it; chown it to dps-agent, or put it there with "
+              "'install -m 0600 -o dps-agent -g dps-agent'",
+              error);
+      return -1;
+    }
   if (fd < 0 && errno == ELOOP)
     return refuse (path, "it is a link; put the file itself there", error), -1;
   if (fd < 0)
