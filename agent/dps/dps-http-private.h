@@ -11,7 +11,9 @@
 
 struct _DpsHttp
 {
-  CURL *curl;
+  CURLM *multi; /* keeps the connection */
+  CURL *model;  /* what is the same for each request */
+  CURL *curl;   /* of the request under way, or of the last */
   X509_STORE *roots;
   DpsHttpSessions *sessions;
   DpsHttpShare *share;

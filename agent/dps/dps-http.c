@@ -19,6 +19,7 @@
 
 #define CONNECT_TIMEOUT_MS 15000
 #define REQUEST_TIMEOUT_MS 30000
+#define POLL_MS 1000
 #define HEADER_VALUE_MAX 512
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509_STORE, X509_STORE_free)
@@ -68,9 +69,14 @@ set_options (DpsHttp *self, const DpsHttpOptions *options)
          SET (TIMEOUT_MS, (long) (request_ms != 0 ? request_ms : REQUEST_TIMEOUT_MS)) ==
              CURLE_OK &&
          SET (USERAGENT, options->user_agent) == CURLE_OK &&
-         SET (CONNECT_TO, self->connect_to) == CURLE_OK &&
-         (self->share == NULL ||
-          SET (SHARE, dps_http_share_get_handle (self->share)) == CURLE_OK);
+         SET (CONNECT_TO, self->connect_to) == CURLE_OK;
+}
+
+static gboolean
+fail_setting_up (GError **error)
+{
+  g_set_error (error, DPS_ERROR, DPS_ERROR_FAILED, "libcurl cannot be set up");
+  return FALSE;
 }
 
 /* Described before they are loaded: roots that change in between are then not taken for
@@ -84,10 +90,11 @@ load_roots (DpsHttp *self, const DpsHttpOptions *options, GError **error)
   self->roots = dps_http_roots_load (options->system_ca_file, options->ca_pem, error);
   if (self->roots == NULL)
     return FALSE;
-  if (options->sessions == NULL)
-    return TRUE;
-  self->sessions = dps_http_sessions_ref (options->sessions);
+  self->sessions = options->sessions ? dps_http_sessions_ref (options->sessions)
+                                     : dps_http_sessions_new ();
   self->share = dps_http_sessions_get (self->sessions, trust, g_get_monotonic_time ());
+  if (self->share == NULL)
+    return fail_setting_up (error);
   return TRUE;
 }
 
@@ -112,13 +119,12 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
     if (!add_pin (self, options->pins[i], error))
       return NULL;
 
+  self->multi = once == 1 ? curl_multi_init () : NULL;
   self->curl = once == 1 ? curl_easy_init () : NULL;
-  if (self->curl == NULL || !set_limits (self) || !dps_http_set_callbacks (self) ||
-      !set_options (self, options))
-    {
-      g_set_error (error, DPS_ERROR, DPS_ERROR_FAILED, "libcurl cannot be set up");
-      return NULL;
-    }
+  if (self->multi == NULL || self->curl == NULL || !set_limits (self) ||
+      !dps_http_set_callbacks (self) || !set_options (self, options))
+    return fail_setting_up (error), NULL;
+  self->model = g_steal_pointer (&self->curl);
   return g_steal_pointer (&self);
 }
 
@@ -127,8 +133,9 @@ dps_http_free (DpsHttp *self)
 {
   if (self == NULL)
     return;
-  if (self->curl != NULL)
-    curl_easy_cleanup (self->curl);
+  g_clear_pointer (&self->curl, curl_easy_cleanup);
+  g_clear_pointer (&self->model, curl_easy_cleanup);
+  g_clear_pointer (&self->multi, curl_multi_cleanup);
   g_clear_pointer (&self->share, dps_http_share_unref);
   g_clear_pointer (&self->sessions, dps_http_sessions_unref);
   curl_slist_free_all (self->connect_to);
@@ -139,13 +146,64 @@ dps_http_free (DpsHttp *self)
 
 /* ---- a request ---- */
 
+/* A handle of its own for each request: where an answer begins with a folded line libcurl
+ * before 8.1 writes to the last header of the answer before, which it has freed. */
+static gboolean
+renew_handle (DpsHttp *self)
+{
+  g_clear_pointer (&self->curl, curl_easy_cleanup);
+  self->curl = curl_easy_duphandle (self->model);
+  return self->curl != NULL &&
+         SET (SHARE, dps_http_share_get_handle (self->share)) == CURLE_OK;
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer multi)
+{
+  curl_multi_wakeup (multi);
+}
+
+static CURLcode
+take_result (DpsHttp *self)
+{
+  CURLcode result = CURLE_FAILED_INIT;
+  const CURLMsg *message;
+  int left;
+
+  while ((message = curl_multi_info_read (self->multi, &left)) != NULL)
+    if (message->msg == CURLMSG_DONE)
+      result = message->data.result;
+  return result;
+}
+
+/* As curl_easy_perform(), with the connection of the requests before. */
+static CURLcode
+run_handle (DpsHttp *self)
+{
+  CURLcode result;
+  int running = 1;
+
+  if (curl_multi_add_handle (self->multi, self->curl) != CURLM_OK)
+    return CURLE_FAILED_INIT;
+  while (curl_multi_perform (self->multi, &running) == CURLM_OK && running > 0 &&
+         curl_multi_poll (self->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK)
+    ;
+  result = take_result (self);
+  curl_multi_remove_handle (self->multi, self->curl);
+  return result;
+}
+
 static CURLcode
 perform (DpsHttp *self, const DpsHttpRequest *request)
 {
   g_autofree char *url = g_strdup_printf ("https://%s%s", request->host, request->path);
-  struct curl_slist *headers = dps_http_request_headers (request);
+  struct curl_slist *headers;
   CURLcode result;
+  gulong handler;
 
+  if (!renew_handle (self))
+    return CURLE_FAILED_INIT;
+  headers = dps_http_request_headers (request);
   SET (URL, url);
   SET (HTTPHEADER, headers);
   /* Not CURLOPT_UPLOAD: only a body given like this leaves together with the headers. */
@@ -156,20 +214,22 @@ perform (DpsHttp *self, const DpsHttpRequest *request)
       SET (POSTFIELDSIZE, (long) strlen (request->body));
     }
   else
-    {
-      SET (POSTFIELDS, NULL);
-      SET (HTTPGET, 1L);
-    }
+    SET (HTTPGET, 1L);
   SET (CUSTOMREQUEST, request->method);
   SET (MAXFILESIZE, request->ignore_body ? 0L : (long) DPS_HTTP_BODY_MAX);
   self->message[0] = '\0';
-  result = curl_easy_perform (self->curl);
+  handler = self->cancellable == NULL ? 0
+                                      : g_cancellable_connect (self->cancellable,
+                                                               G_CALLBACK (on_cancelled),
+                                                               self->multi,
+                                                               NULL);
+  result = run_handle (self);
   if (self->stale)
     {
       SET (FRESH_CONNECT, 1L);
-      result = curl_easy_perform (self->curl);
-      SET (FRESH_CONNECT, 0L);
+      result = run_handle (self);
     }
+  g_cancellable_disconnect (self->cancellable, handler);
   SET (HTTPHEADER, NULL);
   SET (POSTFIELDS, NULL);
   dps_http_request_free_headers (headers);
@@ -353,8 +413,7 @@ classify (DpsHttp *self, CURLcode result)
 static void
 forget_sessions (DpsHttp *self, DpsHttpFailure failure)
 {
-  if (self->sessions != NULL && failure != DPS_HTTP_FAILURE_NONE &&
-      failure != DPS_HTTP_FAILURE_CANCELLED)
+  if (failure != DPS_HTTP_FAILURE_NONE && failure != DPS_HTTP_FAILURE_CANCELLED)
     dps_http_sessions_clear (self->sessions);
 }
 

@@ -32,7 +32,8 @@ typedef struct
   const char *system_ca_file; /* DPS_SYSTEM_CA_FILE */
   GBytes *ca_pem;             /* PEM, private roots beside the system's */
   const char *const *pins;    /* HOST=ADDRESS[:PORT], IPv6 with port in brackets */
-  DpsHttpSessions *sessions;  /* to resume from and to add to; referenced */
+  DpsHttpSessions
+      *sessions; /* to resume from and to add to; referenced. NULL = its own */
   DpsHttpAddressCheck check_address;
   gpointer check_data;
   guint connect_timeout_ms; /* 15 s */

@@ -497,6 +497,40 @@ test_unasked (void)
 }
 
 static void
+answer_folded (const char *request, TlsServerAnswer *answer, gpointer data)
+{
+  gboolean second = strstr (request, "/second") != NULL;
+
+  g_string_append_printf (answer->bytes,
+                          "HTTP/1.1 200 OK\r\n%sContent-Length: 2\r\n\r\n{}",
+                          second ? " folded: onto what?\r\n"
+                                 : "X-Last: of the first\r\n");
+}
+
+/* A line that continues none, in a further answer on the connection, touches nothing of
+ * the answer before: libcurl before 8.1 would. */
+static void
+test_folded (void)
+{
+  g_autoptr (TlsServer) server = tls_server_new (NULL, answer_folded, NULL);
+  g_autoptr (DpsHttp) http = http_for (server);
+  DpsHttpRequest second = get;
+
+  second.path = "/second";
+  for (int i = 0; i < 5; i++)
+    {
+      g_autoptr (DpsHttpResponse) one = perform_ok (http, &get);
+      GError *error = NULL;
+      DpsHttpResponse *two = NULL;
+
+      g_assert_false (dps_http_perform (http, &second, NULL, &two, &error));
+      g_assert_cmpint (two->failure, ==, DPS_HTTP_FAILURE_MALFORMED);
+      g_clear_error (&error);
+      dps_http_response_free (two);
+    }
+}
+
+static void
 answer_checked (const char *request, TlsServerAnswer *answer, gpointer data)
 {
   guint *seen = data;
@@ -1055,6 +1089,7 @@ main (int argc, char **argv)
   g_test_add_func ("/http/connection/one-for-put-and-polls", test_one_connection);
   g_test_add_func ("/http/connection/reconnects-with-session", test_reconnects);
   g_test_add_func ("/http/connection/unasked-answer", test_unasked);
+  g_test_add_func ("/http/connection/folded-first-line", test_folded);
   g_test_add_func ("/http/connection/refused", test_connect_refused);
   g_test_add_func ("/http/connection/timeout", test_connect_timeout);
   g_test_add_func ("/http/connection/resolve", test_resolve);
