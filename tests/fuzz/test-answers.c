@@ -16,7 +16,7 @@
  * assignment counts as taken where the attempt would go on to commit it: the client has
  * read it, dps_step_decide() calls it one, and its hub is one of the cloud's.
  *
- *   test-answers [--cases N] [--seed N] [--only NUMBER] */
+ *   test-answers [--cases N] [--from N] [--only NUMBER] */
 
 #define SUM_OF_SEED_7 "5f5bcaba7edcb9d02dfa3eaa6a343061136e4c6159d0c9f1c89b000ed944dda0"
 #define SHOWN_MAX 1500
@@ -311,7 +311,7 @@ show (const Answer *answer)
 static void
 report (const Answer *answer, const Outcome *out, const char *fault)
 {
-  g_test_message ("--seed %" G_GINT64_FORMAT " --only %" G_GUINT64_FORMAT
+  g_test_message ("--from %" G_GINT64_FORMAT " --only %" G_GUINT64_FORMAT
                   ": %s: %s; %s (%s) became %s %s %s%s",
                   seed,
                   answer->number,
@@ -497,7 +497,7 @@ main (int argc, char **argv)
 {
   const GOptionEntry entries[] = {
     { "cases", 0, 0, G_OPTION_ARG_INT64, &n_cases, "How many (10000)", "N" },
-    { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "What they are made from", "N" },
+    { "from", 0, 0, G_OPTION_ARG_INT64, &seed, "The seed they are made from", "N" },
     { "only", 0, 0, G_OPTION_ARG_INT64, &only, "Plays one and shows it", "NUMBER" },
     { NULL },
   };
