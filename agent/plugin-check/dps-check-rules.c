@@ -97,5 +97,6 @@ const DpsCheckRule dps_check_memory_rule = {
   "what a plugin returns it has g_malloc()ed and the host frees it; what it gets is "
   "borrowed;"
   " all else it frees itself before the verb returns",
-  "see the place that is named; compile with -g to have its line",
+  "see the place that is named: it frees, leaks, or it reads outside of what it was lent;"
+  " compile with -g to have its line",
 };

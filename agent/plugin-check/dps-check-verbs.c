@@ -209,9 +209,10 @@ check_strange (DpsCheckRun *self,
     }
   dps_check_report_ok (self->report,
                        rule,
-                       "%u strange inputs: %u answered, the others refused",
+                       "%u strange inputs: %u answered, %u refused",
                        (guint) n,
-                       answered);
+                       answered,
+                       (guint) n - answered);
 }
 
 void

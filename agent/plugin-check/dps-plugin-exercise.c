@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* dps-plugin-exercise FILE CALLS [setting KEY VALUE | secret NAME FILE]...: loads one
  * plugin into this process, without any confinement, calls its verbs CALLS times each and
  * writes what dps-check-exercise.h reads. It is the part of dps-plugin-check that looks
  * at memory: what a plugin borrows lies here in blocks of its own that are given back
- * after each call, so that AddressSanitizer sees what is freed twice or never. It links
+ * after each call, so that AddressSanitizer sees what is freed twice or never, and bytes
+ * end where nobody may read on. It links
  * GLib alone, so a plugin that relies on another library of its host's does not load. */
 
 #define CALLS_MAX 1000
@@ -100,12 +102,37 @@ log_line (const DpsHost *host, DpsPluginLogLevel level, const char *text)
 {
 }
 
+/* size bytes that end at a page nobody may touch: a plugin of its author's is not
+ * compiled with the sanitizer, which then sees no more of reading than the C library
+ * does. */
+static guint8 *
+lend (gsize size)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  gsize room = (size + page - 1) / page * page;
+  guint8 *start = mmap (NULL, room + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (start == MAP_FAILED ||
+      (room > 0 && mprotect (start, room, PROT_READ | PROT_WRITE) < 0))
+    g_error ("there is no memory to lend");
+  return start + room - size;
+}
+
+static void
+take_back (const guint8 *bytes, gsize size)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  gsize room = (size + page - 1) / page * page;
+
+  munmap ((guint8 *) bytes + size - room, room + page);
+}
+
 static void
 free_view (gpointer data)
 {
   DpsPluginView *view = data;
 
-  free ((void *) view->data);
+  take_back (view->data, view->size);
   g_free (view);
 }
 
@@ -131,7 +158,8 @@ call_new (const Given *given)
       gconstpointer bytes = g_bytes_get_data (value, &view->size);
 
       /* Not a byte more than there is, and no zero behind it. */
-      view->data = memcpy (malloc (view->size), bytes, view->size);
+      view->data =
+          view->size > 0 ? memcpy (lend (view->size), bytes, view->size) : lend (0);
       g_hash_table_insert (call->views, g_strdup (key), view);
     }
   return call;
@@ -208,13 +236,14 @@ static DpsPluginResult
 run_answer (const DpsPluginInfo *info, const DpsHost *host, guint round, gboolean *within)
 {
   gsize size = round % 3 * 40;
-  DpsPluginView challenge = { malloc (size), size };
+  guint8 *bytes = lend (size);
+  DpsPluginView challenge = { bytes, size };
   DpsPluginBytes blob = { NULL, 0 };
   DpsPluginResult result;
 
-  memset ((void *) challenge.data, 0xa5, size);
+  memset (bytes, 0xa5, size);
   result = info->answer (host, &challenge, &blob);
-  free ((void *) challenge.data);
+  take_back (bytes, size);
   note_empty (host, result, &blob);
   *within = clear_bytes (&blob, DPS_PLUGIN_BLOB_MAX);
   return result;
@@ -223,14 +252,19 @@ run_answer (const DpsPluginInfo *info, const DpsHost *host, guint round, gboolea
 static DpsPluginResult
 run_sign (const DpsPluginInfo *info, const DpsHost *host, guint round, gboolean *within)
 {
+  gsize size = round % 3 * 40;
+  guint8 *bytes = lend (size);
   DpsPluginSignIn in = { .size = sizeof in,
                          .slot =
                              round % 2 ? DPS_PLUGIN_SLOT_HUB : DPS_PLUGIN_SLOT_SERVICE,
                          .mechanism = "HMAC-SHA256",
-                         .data = { (const guint8 *) "data", 4 } };
+                         .data = { bytes, size } };
   DpsPluginBytes signature = { NULL, 0 };
-  DpsPluginResult result = info->sign (host, &in, &signature);
+  DpsPluginResult result;
 
+  memset (bytes, 0xa5, size);
+  result = info->sign (host, &in, &signature);
+  take_back (bytes, size);
   note_empty (host, result, &signature);
   *within = clear_bytes (&signature, DPS_PLUGIN_SIGNATURE_MAX);
   return result;

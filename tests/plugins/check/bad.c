@@ -29,12 +29,15 @@
 #define HAS_NOTHING_TO_FORGET 19
 #define DESCRIBES_SLOWLY 20
 #define TELLS_SECRET_IN_ANSWER 21
+#define READS_EMPTY 22
+#define READS_BEYOND 23
+#define READS_BEYOND_SECRET 24
 /* From here on they sign. */
-#define SIGNS 22
-#define CRASHES_ON_SIGN 23
-#define SIGNS_TOO_MUCH 24
-#define SIGNS_SLOWLY 25
-#define LOGS_SECRET_IN_SIGN 26
+#define SIGNS 30
+#define CRASHES_ON_SIGN 31
+#define SIGNS_TOO_MUCH 32
+#define SIGNS_SLOWLY 33
+#define LOGS_SECRET_IN_SIGN 34
 
 static DpsPluginResult
 refuse (const DpsHost *host, DpsPluginResult result, const char *text)
@@ -79,6 +82,13 @@ bad_probe (const DpsHost *host, DpsPluginProbeOut *out)
   return DPS_PLUGIN_OK;
 }
 
+/* As a compiler without a sanitizer has it. */
+__attribute__ ((no_sanitize ("address", "undefined"))) static guint8
+read_at (DpsPluginView view, gsize at)
+{
+  return ((const volatile guint8 *) view.data)[at];
+}
+
 static char *
 make_id (void)
 {
@@ -96,6 +106,8 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
     return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
   if (BAD == DESCRIBES_SLOWLY)
     g_usleep (21 * G_USEC_PER_SEC / 2);
+  if (BAD == READS_BEYOND_SECRET)
+    read_at (key, key.size);
   if (BAD == LEAKS)
     memset (g_malloc (100), 1, 100);
   if (BAD == FREES_BORROWED)
@@ -122,6 +134,10 @@ bad_answer (const DpsHost *host, const DpsPluginView *challenge, DpsPluginBytes 
 {
   DpsPluginView key;
 
+  if (BAD == READS_EMPTY)
+    read_at (*challenge, 0);
+  if (BAD == READS_BEYOND)
+    read_at (*challenge, challenge->size);
   if (BAD == CRASHES_ON_EMPTY && challenge->size == 0)
     __builtin_trap ();
   if (BAD == TELLS_SECRET_IN_ANSWER && host->get_secret (host, "key", &key))

@@ -56,6 +56,9 @@ while read -r plugin name word; do
 done <<'END'
 leaks memory 100 bytes
 frees-borrowed memory double-free
+reads-empty memory bad_answer
+reads-beyond memory bad_answer
+reads-beyond-secret memory bad_describe
 logs-secret secrets a log line
 tells-secret secrets in hex
 shows-secret secrets as it is
