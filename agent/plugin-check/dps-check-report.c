@@ -94,8 +94,9 @@ dps_check_report_end (DpsCheckReport *self)
             self->n_ok,
             self->n_failed,
             self->n_skipped,
-            self->n_failed > 0    ? ": this plugin does not conform"
-            : self->n_skipped > 0 ? ": what could be looked at conforms"
-                                  : ": this plugin conforms");
-  return self->n_failed == 0;
+            self->n_failed > 0     ? ": this plugin does not conform"
+            : self->n_skipped == 0 ? ": this plugin conforms"
+            : self->strict         ? ": what was skipped was not looked at"
+                                   : ": what could be looked at conforms");
+  return self->n_failed == 0 && !(self->strict && self->n_skipped > 0);
 }

@@ -7,7 +7,8 @@
  * how many were good. */
 typedef struct
 {
-  gboolean tap; /* as TAP; else for people */
+  gboolean tap;    /* as TAP; else for people */
+  gboolean strict; /* what is skipped is not good */
   guint n_ok;
   guint n_failed;
   guint n_skipped;
@@ -37,5 +38,6 @@ void dps_check_report_skip (DpsCheckReport *self,
                             const char *format,
                             ...) G_GNUC_PRINTF (3, 4);
 
-/* The plan of a TAP, or a sentence. TRUE where nothing failed. */
+/* The plan of a TAP, or a sentence. TRUE where nothing failed and, if strict, nothing was
+ * skipped. */
 gboolean dps_check_report_end (DpsCheckReport *self);

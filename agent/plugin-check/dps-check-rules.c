@@ -44,6 +44,13 @@ const DpsCheckRule dps_check_describe_rule = {
   " most 16 pairs of material, UTF-8 all of it, and for a symmetric key 16 to 64 bytes",
   "compare what is put into out with the limits at the top of dps-plugin.h",
 };
+const DpsCheckRule dps_check_confined_rule = {
+  "confined",
+  "a plugin runs confined: it opens no socket, starts no program, and reads files only"
+  " below /usr, /etc/ssl and the plugin directory",
+  "open no socket and start no program; have the agent read files by a setting that ends"
+  " in -file",
+};
 const DpsCheckRule dps_check_stable_rule = {
   "stable",
   "describe gives the same answer each time, as long as settings and hardware stay",

@@ -10,6 +10,7 @@ extern const DpsCheckRule dps_check_load_rule;
 extern const DpsCheckRule dps_check_alone_rule;
 extern const DpsCheckRule dps_check_probe_rule;
 extern const DpsCheckRule dps_check_describe_rule;
+extern const DpsCheckRule dps_check_confined_rule;
 extern const DpsCheckRule dps_check_stable_rule;
 extern const DpsCheckRule dps_check_answer_rule;
 extern const DpsCheckRule dps_check_sign_rule;

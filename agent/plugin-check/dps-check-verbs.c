@@ -128,6 +128,13 @@ dps_check_describe (DpsCheckRun *self)
     dps_check_report_skip (self->report, &dps_check_describe_rule, "see deadlines");
   else if (dps_check_run_is_broken (self, DPS_CHECK_VERB_DESCRIBE, out, FALSE))
     fail_verb (self, DPS_CHECK_VERB_DESCRIBE, &dps_check_describe_rule, "", out);
+  else if (self->exercise->given[DPS_CHECK_VERB_DESCRIBE].called &&
+           self->exercise->given[DPS_CHECK_VERB_DESCRIBE].result == 0)
+    dps_check_report_fail (self->report,
+                           &dps_check_confined_rule,
+                           "it says \"%s\" in the confined process, and answers outside"
+                           " of it",
+                           dps_check_run_quote (self, out->error->message));
   else
     dps_check_report_skip (self->report,
                            &dps_check_describe_rule,

@@ -27,6 +27,7 @@ static char **secrets;
 static char *plugin_host = (char *) DPS_LIBEXEC_DIR "/dps-plugin-host";
 static char *exerciser = (char *) DPS_LIBEXEC_DIR "/dps-plugin-exercise";
 static gboolean forget;
+static gboolean strict;
 static gboolean tap;
 static gboolean version;
 
@@ -52,6 +53,7 @@ static const GOptionEntry entries[] = {
     &forget,
     "Call forget too, which may change the machine",
     NULL },
+  { "strict", 0, 0, G_OPTION_ARG_NONE, &strict, "Fail where a check is skipped", NULL },
   { "tap", 0, 0, G_OPTION_ARG_NONE, &tap, "Write TAP", NULL },
   { "plugin-host",
     0,
@@ -147,7 +149,7 @@ take_file (DpsCheckPlan *plan, GError **error)
 static int
 check (DpsCheckPlan *plan, GError **error)
 {
-  DpsCheckReport report = { .tap = tap };
+  DpsCheckReport report = { .tap = tap, .strict = strict };
 
   if (!take_file (plan, error) || !take_settings (plan, error) ||
       !take_secrets (plan, error))

@@ -3,6 +3,8 @@
 
 #include <gio/gio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* A plugin with one fault, BAD; built once for each (see meson.build). With none it is a
  * good one, so that what dps-plugin-check finds is the fault and nothing else. */
@@ -32,6 +34,7 @@
 #define READS_EMPTY 22
 #define READS_BEYOND 23
 #define READS_BEYOND_SECRET 24
+#define OPENS_SOCKET 25
 /* From here on they sign. */
 #define SIGNS 30
 #define CRASHES_ON_SIGN 31
@@ -106,6 +109,14 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
     return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
   if (BAD == DESCRIBES_SLOWLY)
     g_usleep (21 * G_USEC_PER_SEC / 2);
+  if (BAD == OPENS_SOCKET)
+    {
+      int fd = socket (AF_UNIX, SOCK_STREAM, 0);
+
+      if (fd < 0)
+        return refuse (host, DPS_PLUGIN_FAILED, "the modem does not answer");
+      close (fd);
+    }
   if (BAD == READS_BEYOND_SECRET)
     read_at (key, key.size);
   if (BAD == LEAKS)

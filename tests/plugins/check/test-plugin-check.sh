@@ -59,6 +59,7 @@ frees-borrowed memory double-free
 reads-empty memory bad_answer
 reads-beyond memory bad_answer
 reads-beyond-secret memory bad_describe
+opens-socket confined the modem does not answer" in the confined process
 logs-secret secrets a log line
 tells-secret secrets in hex
 shows-secret secrets as it is
@@ -182,6 +183,11 @@ incomplete() {
         has "$out" 'skip  describe' && has "$out" '--secret' && has "$out" 'what could be looked at conforms'
 }
 check "without what a plugin needs it says what to give" incomplete
+strict() {
+    has "$(exits 1 plugin_check --strict "$DPS_BUILD_ROOT/plugins/symmetric-key/symmetric-key.so" 2>&1)" \
+        'what was skipped was not looked at'
+}
+check "with --strict that fails" strict
 usage() { has "$(exits 2 plugin_check "$@" 2>&1)" "see --help"; }
 not_there() { has "$(exits 2 plugin_check "$work/none.so" 2>&1)" "none.so': No such file"; }
 check "a file that is not there is a usage error" not_there
