@@ -35,6 +35,7 @@
 #define READS_BEYOND 23
 #define READS_BEYOND_SECRET 24
 #define OPENS_SOCKET 25
+#define NEEDS_SERIAL 26
 /* From here on they sign. */
 #define SIGNS 30
 #define CRASHES_ON_SIGN 31
@@ -109,6 +110,9 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
     return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
   if (BAD == DESCRIBES_SLOWLY)
     g_usleep (21 * G_USEC_PER_SEC / 2);
+  if (BAD == NEEDS_SERIAL)
+    read_at ((DpsPluginView){ (const guint8 *) host->get_setting (host, "serial"), 0 },
+             0);
   if (BAD == OPENS_SOCKET)
     {
       int fd = socket (AF_UNIX, SOCK_STREAM, 0);

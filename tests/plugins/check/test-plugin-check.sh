@@ -70,6 +70,7 @@ answers-too-much answer 16385 bytes
 no-describe load describe
 slow deadlines within 2000 ms
 silent unconfigured describe
+needs-serial unconfigured without the setting 'serial'
 bad-id describe letters
 uses-the-hosts libraries undefined symbol: g_
 exports-more symbols further_export
