@@ -8,8 +8,8 @@ const DpsCheckRule dps_check_file_rule = {
   "a plugin is a shared object, NAME.so with a NAME of [a-z0-9-]{1,32}, and only its "
   "owner"
   " may write it",
-  "name it so, link it with -shared, strip it where it is too large, and install it with"
-  " mode 0644",
+  "name it so, link it with -shared, strip it where it is too large, and where others may"
+  " write it: chmod go-w FILE",
 };
 const DpsCheckRule dps_check_symbols_rule = {
   "symbols",
