@@ -7,13 +7,14 @@
  * check and use it. It gives each machine a key of its own, derived from a seed that the
  * agent reads for it and from a serial number:
  *
- *   registration id = "template-" SERIAL
+ *   registration id = NAME "-" SERIAL
  *   device key      = HMAC-SHA256 (seed, registration id)
  *
  * EXAMPLE: whoever reads the seed can be this machine, and where several machines share a
  * seed, any of them. A plugin in earnest asks a secure element instead. */
 
-#define SEED "seed" /* from seed-file= */
+#define NAME "template" /* of the file, too */
+#define SEED "seed"     /* from seed-file= */
 #define SEED_MIN 32
 #define SEED_MAX 1024
 #define SERIAL "serial"
@@ -21,10 +22,10 @@
 #define KEY_SIZE 32 /* of SHA-256 */
 
 static const char no_seed[] =
-    "there is no seed: set seed-file= in [plugin template] to a file of 32 to 1024 random"
+    "there is no seed: set seed-file= in [plugin " NAME "] to a file of 32 to 1024 random"
     " bytes";
 static const char no_serial[] =
-    "there is no serial number: set serial= in [plugin template]";
+    "there is no serial number: set serial= in [plugin " NAME "]";
 
 /* Says why and returns result, so that a verb can end with it. The text is for an
  * operator: what is wrong and what to do, never a secret nor a part of one. */
@@ -91,7 +92,7 @@ template_describe (const DpsHost *host, DpsPluginDescribeOut *out)
     return refuse (host,
                    DPS_PLUGIN_INVALID_ARGUMENT,
                    "serial= has to be 1 to 32 characters of a-z and 0-9; correct it in"
-                   " [plugin template]");
+                   " [plugin " NAME "]");
   if (seed.size < SEED_MIN || seed.size > SEED_MAX)
     return refuse (host,
                    DPS_PLUGIN_INVALID_ARGUMENT,
@@ -101,7 +102,7 @@ template_describe (const DpsHost *host, DpsPluginDescribeOut *out)
   /* What is given away is g_malloc()ed; the host wipes the key's bytes and frees it all.
    */
   out->kind = DPS_PLUGIN_KIND_SYMMETRIC_KEY;
-  out->registration_id = g_strconcat ("template-", serial, NULL);
+  out->registration_id = g_strconcat (NAME "-", serial, NULL);
   out->enrollment = g_strdup_printf ("individual enrollment, symmetric key\n"
                                      "registration id: %s\n"
                                      "primary key: HMAC-SHA256 (seed, registration id)",
@@ -110,7 +111,7 @@ template_describe (const DpsHost *host, DpsPluginDescribeOut *out)
   out->key.data = g_memdup2 (key, sizeof key);
   out->key.size = sizeof key;
   explicit_bzero (key, sizeof key);
-  host->log (host, DPS_PLUGIN_LOG_DEBUG, "derived the device key from the seed");
+  host->log (host, DPS_PLUGIN_LOG_INFO, "derived the device key from the seed");
   return DPS_PLUGIN_OK;
 }
 
@@ -119,7 +120,7 @@ template_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .abi = DPS_PLUGIN_ABI,
   .size = sizeof (DpsPluginInfo),
-  .name = "template",
+  .name = NAME,
   .probe = template_probe,
   .describe = template_describe,
 };

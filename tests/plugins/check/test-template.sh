@@ -71,11 +71,14 @@ ln -s "$plugins" "$world/plugins"
 sed -i "s|--plugin-dir \"[^\"]*\"|--plugin-dir \"$plugins\"|" "$world/agent"
 
 # Every indented line is a command; only the places differ.
-{
+commands() { # FIRST LAST: between these lines of the tutorial
     echo 'set -eux'
-    sed -n 's/^    //p' "$DPS_SOURCE_ROOT/plugins/template/README.md"
-} | sed -e "s|/usr/share/dps-agent|$stage/usr/share/dps-agent|" -e "s|/etc/dps-agent|$world/etc|g" \
-    -e 's|-g dps-agent ||' >"$work/tutorial"
+    sed -n "/$1/,/$2/s/^    //p" "$DPS_SOURCE_ROOT/plugins/template/README.md" |
+        sed -e "s|/usr/share/dps-agent|$stage/usr/share/dps-agent|" -e "s|/etc/dps-agent|$world/etc|g" \
+        -e 's|-g dps-agent ||'
+}
+commands 'Build it' 'Take it back' >"$work/tutorial"
+commands 'Take it back' 'Make it yours' >"$work/back"
 
 tutorial() (cd "$work" && PATH=$work/bin:$PATH timeout 120 bash "$work/tutorial" >"$work/log" 2>&1)
 check "the tutorial runs to its end" tutorial
@@ -96,6 +99,19 @@ incomplete() {
     rm "$work/my-plugin/GNUmakefile"
 }
 check "make check fails where a setting is missing" incomplete
+shared_umask() (
+    umask 002
+    PATH=$work/bin:$PATH exits 0 make -B -C "$work/my-plugin" template.so check
+)
+check "it conforms under a umask of 002" shared_umask
+renamed() {
+    cp -r "$work/my-plugin" "$work/mine"
+    sed -i -e 's/^NAME = template/NAME = mine/' -e 's/^#define NAME "template"/#define NAME "mine"/' \
+        "$work/mine/Makefile" "$work/mine/template.c"
+    mv "$work/mine/template.c" "$work/mine/mine.c"
+    has "$(PATH=$work/bin:$PATH exits 0 make -C "$work/mine" check 2>&1)" 'registration id mine-check1'
+}
+check "another name is a matter of one line in each file" renamed
 provisioned() {
     local seen
     seen=$(ctl status --json) && has "$seen" '"provisioned"' && has "$seen" template-a1b2c3 &&
@@ -123,4 +139,11 @@ secret_stays() {
     ! grep -qF -e "${seed:0:24}" -e "$(base64 -w 0 "$work/my-plugin/seed" | cut -c 1-24)" "$world/log/agent"
 }
 check "the seed is in no log" secret_stays
+taken_back() {
+    (cd "$work/my-plugin" && PATH=$work/bin:$PATH timeout 60 bash "$work/back" >"$work/log" 2>&1) &&
+        has "$(<"$work/log")" DPS-E102 && has "$(<"$work/log")" "nothing is configured" &&
+        is "$(find "$plugins" "$world/etc" "$work/my-plugin" -name 'template.so' -path "$plugins/*" -o -name '*seed' \
+            -o -name enrolments.json -o -name template.conf -o -name emulator-ca.pem)" ""
+}
+check "what the tutorial did is taken back" taken_back
 finish
