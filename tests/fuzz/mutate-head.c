@@ -98,6 +98,12 @@ change_reason (Answer *answer, Random *random)
   answer_note (answer, "another reason", row->effect);
 }
 
+static gboolean
+is_framing (const char *line)
+{
+  return g_str_has_prefix (line, "Transfer-") || g_str_has_prefix (line, "Content-L");
+}
+
 static void
 drop_header (Answer *answer, Random *random)
 {
@@ -109,8 +115,10 @@ drop_header (Answer *answer, Random *random)
     return;
   at = random_below (random, answer->headers->len);
   line = answer->headers->pdata[at];
-  /* A page is told from the service's own answer by its type alone. */
-  effect = g_str_has_prefix (line, "Content-Type: text") ? UNSURE : KEEPS;
+  /* A page is told from the service's own answer by its type alone, and what is framed by
+   * a header needs it. */
+  effect =
+      g_str_has_prefix (line, "Content-Type: text") || is_framing (line) ? UNSURE : KEEPS;
   g_ptr_array_remove_index (answer->headers, (guint) at);
   answer_note (answer, "a header dropped", effect);
 }
@@ -132,8 +140,7 @@ double_header (Answer *answer, Random *random)
   if (answer->headers->len == 0)
     return;
   line = answer->headers->pdata[random_below (random, answer->headers->len)];
-  unsure = g_str_has_prefix (line, "Transfer-") || g_str_has_prefix (line, "Content-L") ||
-           strlen (line) >= 4000; /* a few of those are too much */
+  unsure = is_framing (line) || strlen (line) >= 4000; /* a few of those are too much */
   add_header (answer, random, line);
   answer_note (answer, "a header doubled", unsure ? UNSURE : KEEPS);
 }

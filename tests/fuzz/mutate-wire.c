@@ -38,7 +38,7 @@ surround (Answer *answer, Random *random)
 {
   g_string_prepend (answer->body, " \r\n\t");
   g_string_append (answer->body, "\n \n");
-  answer_note (answer, "white space around", KEEPS);
+  answer_note (answer, "white space around", answer->body->len <= 65536 ? KEEPS : BREAKS);
 }
 
 static void

@@ -162,7 +162,7 @@ take_chunks (Input *in, GString *body)
 }
 
 static gboolean
-take_body (Input *in, GHashTable *headers, guint status, gboolean cut, GString *body)
+take_body (Input *in, GHashTable *headers, guint status, GString *body)
 {
   const char *coding = g_hash_table_lookup (headers, "transfer-encoding");
   const char *length_text = g_hash_table_lookup (headers, "content-length");
@@ -174,8 +174,9 @@ take_body (Input *in, GHashTable *headers, guint status, gboolean cut, GString *
     return g_ascii_strcasecmp (coding, "chunked") == 0 && take_chunks (in, body);
   if (length_text == NULL)
     {
+      /* Cut off or not: behind the end of a JSON object nothing can be missing. */
       g_string_append_len (body, in->at, in->end - in->at);
-      return !cut;
+      return TRUE;
     }
   if (!parse_length (length_text, &length) || length > (gsize) (in->end - in->at))
     return FALSE;
@@ -184,7 +185,7 @@ take_body (Input *in, GHashTable *headers, guint status, gboolean cut, GString *
 }
 
 ReaderAnswer *
-reader_read_answer (const char *data, gsize size, gboolean cut, gboolean ignore_body)
+reader_read_answer (const char *data, gsize size, gboolean ignore_body)
 {
   ReaderAnswer *self = g_new0 (ReaderAnswer, 1);
   g_autoptr (GHashTable) headers =
@@ -205,6 +206,6 @@ reader_read_answer (const char *data, gsize size, gboolean cut, gboolean ignore_
     }
   while (self->status < 200);
   self->foreign = type != NULL && *type != '\0' && !is_json_type (type);
-  self->whole = ignore_body || take_body (&in, headers, self->status, cut, self->body);
+  self->whole = ignore_body || take_body (&in, headers, self->status, self->body);
   return self;
 }

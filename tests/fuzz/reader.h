@@ -14,11 +14,8 @@ typedef struct
   GString *body;
 } ReaderAnswer;
 
-/* cut: the connection ended without TLS saying so. ignore_body: only the head counts. */
-ReaderAnswer *reader_read_answer (const char *data,
-                                  gsize size,
-                                  gboolean cut,
-                                  gboolean ignore_body);
+/* ignore_body: only the head counts. */
+ReaderAnswer *reader_read_answer (const char *data, gsize size, gboolean ignore_body);
 void reader_answer_free (ReaderAnswer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ReaderAnswer, reader_answer_free)
 

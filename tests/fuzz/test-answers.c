@@ -226,10 +226,8 @@ ask (Player *self, const Answer *answer, Outcome *out)
 static gboolean
 is_assignment (const Answer *answer, const char *hub, const char *device)
 {
-  g_autoptr (ReaderAnswer) read = reader_read_answer (answer->bytes->str,
-                                                      answer->bytes->len,
-                                                      answer->end == END_CUT,
-                                                      FALSE);
+  g_autoptr (ReaderAnswer) read =
+      reader_read_answer (answer->bytes->str, answer->bytes->len, FALSE);
   g_auto (ReaderNames) names = { 0 };
   const char *status;
 
@@ -250,7 +248,7 @@ static gboolean
 is_proof (const Answer *answer)
 {
   g_autoptr (ReaderAnswer) read =
-      reader_read_answer (answer->bytes->str, answer->bytes->len, FALSE, TRUE);
+      reader_read_answer (answer->bytes->str, answer->bytes->len, TRUE);
 
   return read->whole && read->status == 200;
 }
