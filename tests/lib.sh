@@ -7,12 +7,12 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
     gcc meson ninja-build pkg-config libglib2.0-dev libglib2.0-dev-bin libcurl4-openssl-dev
     libssl-dev libjson-glib-dev libpolkit-gobject-1-dev libseccomp-dev libsystemd-dev
-    libmicrohttpd-dev libgnutls28-dev libdpkg-perl ca-certificates
+    libmicrohttpd-dev libgnutls28-dev libtss2-dev libdpkg-perl ca-certificates
 )
 run_packages=(dbus dbus-daemon curl openssl)
 test_packages=(
     strace clang-format libxml2-utils man-db systemd file binutils iproute2 jq procps util-linux
-    python3-dbusmock python3-gi
+    python3-dbusmock python3-gi swtpm tpm2-tools tpm-udev
 )
 package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
     locales systemd)

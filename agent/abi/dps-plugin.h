@@ -161,7 +161,19 @@ struct DpsHost
   /* One line for the agent's log. Copied, cut at DPS_PLUGIN_TEXT_MAX bytes; the agent
    * takes at most 4 KiB from one plugin process. Never pass a secret. */
   void (*log) (const DpsHost *host, DpsPluginLogLevel level, const char *text);
+
+  /* Beyond the first version, so only where host->size covers it
+   * (DPS_HOST_HAS_SET_CAUSE).
+   *
+   * Names, beside set_error(), the kind of failure in one word, [a-z0-9-]{1,32}: where
+   * the agent's table of failures has a row for it, the operator gets that row's code and
+   * remedy; any other word is ignored. Copied; the last call counts, NULL takes it back.
+   * The agent knows the words of agent/tpm/dps-tpm-error.h ("tpm-lockout"). */
+  void (*set_cause) (const DpsHost *host, const char *cause);
 };
+
+#define DPS_HOST_HAS_SET_CAUSE(host)                                                     \
+  ((host)->size >= G_STRUCT_OFFSET (DpsHost, set_cause) + sizeof (gpointer))
 
 /* Results. The host hands them over zeroed, with size set; members beyond size are not
  * there. */

@@ -7,6 +7,7 @@
 #include "config/dps-config-plugin.h"
 #include "config/dps-config-value.h"
 #include "net/dps-endpoint.h"
+#include "tpm/dps-tpm-device.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -131,6 +132,38 @@ check_one_key_file (DpsConfig *self, GError **error)
 }
 
 static gboolean
+check_tcti (const char *tcti, GError **error)
+{
+  g_autoptr (GError) wrong = NULL;
+
+  if (dps_tpm_device_check (tcti, &wrong))
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "%s; write device:/dev/tpmrm0, or remove the line",
+               wrong->message);
+  return FALSE;
+}
+
+static gboolean
+check_persist_handle (const char *handle, GError **error)
+{
+  if (g_str_equal (handle, "none") ||
+      g_regex_match_simple ("^0x81[0-7][0-9a-f]{5}$",
+                            handle,
+                            G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY,
+                            0))
+    return TRUE;
+  g_set_error_literal (error,
+                       DPS_ERROR,
+                       DPS_ERROR_INVALID_ARGUMENT,
+                       "the value is no persistent handle of the owner, 0x81000000 to"
+                       " 0x817fffff; write 0x81000100 as older agents do, or none");
+  return FALSE;
+}
+
+static gboolean
 check_one (DpsConfig *self, DpsConfigId id, GError **error)
 {
   const char *value = dps_config_get_string (self, id);
@@ -150,6 +183,10 @@ check_one (DpsConfig *self, DpsConfigId id, GError **error)
       return dps_name_check_registration_id (value, error);
     case DPS_CONFIG_API_VERSION:
       return check_api_version (value, error);
+    case DPS_CONFIG_TPM_TCTI:
+      return check_tcti (value, error);
+    case DPS_CONFIG_PERSIST_HANDLE:
+      return check_persist_handle (value, error);
     case DPS_CONFIG_GROUP_KEY_FILE:
       return check_group_key_file (self, value, error);
     default:

@@ -25,7 +25,6 @@ static const DpsConfigGroup groups[] = {
     " a-z, 0-9 and -." },
 };
 
-#define NO_TPM "use a TPM"
 #define NO_X509 "attest with X.509 certificates"
 #define NO_CONSUMERS "hand credentials to services other than root's"
 #define NO_PROXY "reach the service through a proxy"
@@ -50,8 +49,8 @@ static const DpsConfigKey keys[] = {
             " so there it is required." },
   [DPS_CONFIG_ATTESTATION] = {
     .group = "provisioning", .key = "attestation", .type = DPS_CONFIG_TYPE_PLUGIN,
-    .values = "symmetric-key|x509|tpm", .usable = "symmetric-key",
-    .lacks = "attest by X.509 certificate or TPM",
+    .values = "symmetric-key|x509|tpm", .usable = "symmetric-key|tpm",
+    .lacks = "attest by X.509 certificate",
     .text = "The plugin that proves who this device is. Required." },
   [DPS_CONFIG_PAYLOAD_FILE] = {
     .group = "provisioning", .key = "payload-file", .type = DPS_CONFIG_TYPE_FILE,
@@ -111,17 +110,18 @@ static const DpsConfigKey keys[] = {
             " to keep it where no TPM can seal it." },
   [DPS_CONFIG_TPM_TCTI] = {
     .group = "tpm", .key = "tcti", .type = DPS_CONFIG_TYPE_STRING,
-    .fallback = "device:/dev/tpmrm0", .lacks = NO_TPM,
+    .fallback = "device:/dev/tpmrm0",
     .text = "Where the TPM is: device:PATH, or unix:PATH for a simulator in tests." },
   [DPS_CONFIG_TPM_OWNER_AUTH_FILE] = {
     .group = "tpm", .key = "owner-auth-file", .type = DPS_CONFIG_TYPE_SECRET,
-    .lacks = NO_TPM, .text = "Password of the TPM's owner hierarchy." },
+    .text = "Password of the TPM's owner hierarchy, at most 64 bytes; a line end after"
+            " it does not count." },
   [DPS_CONFIG_TPM_ENDORSEMENT_AUTH_FILE] = {
     .group = "tpm", .key = "endorsement-auth-file", .type = DPS_CONFIG_TYPE_SECRET,
-    .lacks = NO_TPM, .text = "Password of the TPM's endorsement hierarchy." },
+    .text = "Password of the TPM's endorsement hierarchy, likewise." },
   [DPS_CONFIG_TPM_SRK_AUTH_FILE] = {
     .group = "tpm", .key = "srk-auth-file", .type = DPS_CONFIG_TYPE_SECRET,
-    .lacks = NO_TPM, .text = "Password of the TPM's storage root key." },
+    .text = "Password of the TPM's storage root key, likewise." },
   [DPS_CONFIG_KEY_FILE] = {
     .group = "plugin symmetric-key", .key = "key-file", .type = DPS_CONFIG_TYPE_SECRET,
     .text = "The device's symmetric key in base64, as the enrolment shows it. Not needed"
@@ -147,21 +147,28 @@ static const DpsConfigKey keys[] = {
     .group = "plugin x509", .key = "passphrase-file", .type = DPS_CONFIG_TYPE_SECRET,
     .lacks = NO_X509, .text = "Passphrase or PIN of the private key." },
   [DPS_CONFIG_EK_TEMPLATE] = {
-    .group = "plugin tpm", .key = "ek-template", .type = DPS_CONFIG_TYPE_STRING,
-    .fallback = "standard", .lacks = NO_TPM,
-    .text = "Template from which the endorsement key is made." },
+    .group = "plugin tpm", .key = "ek-template", .type = DPS_CONFIG_TYPE_ENUM,
+    .fallback = "standard", .values = "standard|legacy",
+    .text = "Template from which the endorsement key is made where the TPM keeps none:"
+            " standard is TCG's, which the manufacturer's certificate is for; legacy has"
+            " an empty unique field, as enrolments made with older tools do." },
   [DPS_CONFIG_PERSIST_EK] = {
     .group = "plugin tpm", .key = "persist-ek", .type = DPS_CONFIG_TYPE_BOOLEAN,
-    .fallback = "yes", .lacks = NO_TPM,
-    .text = "Whether the endorsement key is kept in the TPM once it was made." },
+    .fallback = "yes",
+    .text = "Whether the endorsement key is kept in the TPM, at 0x81010001, once it was"
+            " made." },
   [DPS_CONFIG_PERSIST_HANDLE] = {
     .group = "plugin tpm", .key = "persist-handle", .type = DPS_CONFIG_TYPE_STRING,
-    .fallback = "none", .lacks = NO_TPM,
-    .text = "Persistent handle at which the hub key is kept." },
+    .fallback = "none",
+    .text = "Persistent handle, 0x81000000 to 0x817fffff, at which the hub key is kept"
+            " as well, replacing what is there, for hosts on which older agents use it"
+            " too; none = the store alone has it." },
   [DPS_CONFIG_REGISTRATION_ID_FORM] = {
-    .group = "plugin tpm", .key = "registration-id-form", .type = DPS_CONFIG_TYPE_STRING,
-    .fallback = "base32", .lacks = NO_TPM,
-    .text = "How the registration id is made from the endorsement key." },
+    .group = "plugin tpm", .key = "registration-id-form", .type = DPS_CONFIG_TYPE_ENUM,
+    .fallback = "base32", .values = "base32|hex",
+    .text = "How the registration id is written that follows from the SHA-256 of the"
+            " endorsement key where registration-id= names none: base32 has 52"
+            " characters, hex 64." },
   [DPS_CONFIG_CONSUMER_USER] = {
     .group = DPS_CONFIG_CONSUMER, .key = "user", .type = DPS_CONFIG_TYPE_STRING,
     .lacks = NO_CONSUMERS, .text = "User whose processes are this consumer on the bus." },

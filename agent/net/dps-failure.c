@@ -92,6 +92,126 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "set registration-id= under [provisioning]; it is the one of the enrolment",
     HAND },
 
+  [DPS_FAILURE_TPM_NO_DEVICE] = {
+    "DPS-E211", "attestation",
+    "there is no TPM at the place that tcti= names",
+    "nothing, where the device appears later: the agent goes on by itself then; else "
+    "enable the TPM in the firmware's setup, load its driver, or correct tcti= under "
+    "[tpm]",
+    SELF },
+  [DPS_FAILURE_TPM_PERMISSION] = {
+    "DPS-E212", "attestation",
+    "the TPM may not be opened",
+    "install dps-agent-plugin-tpm, which brings the group tss and its rights, and "
+    "look at 'ls -l /dev/tpmrm0' and at the DeviceAllow= of dps-agent.service",
+    HAND },
+  [DPS_FAILURE_TPM_RAW_ONLY] = {
+    "DPS-E213", "attestation",
+    "there is /dev/tpm0 without /dev/tpmrm0: the kernel does not manage the resources "
+    "of this TPM",
+    "use a kernel with CONFIG_TCG_TPM and a TPM 2.0 (a TPM 1.2 has no /dev/tpmrm0); "
+    "the raw device is not used, since two programs on it disturb each other",
+    HAND },
+  [DPS_FAILURE_TPM_TIMED_OUT] = {
+    "DPS-E214", "attestation",
+    "the TPM did not respond in time",
+    "nothing, where it does not persist; else look at the kernel's log ('journalctl "
+    "-k -g tpm'), and power the host off and on",
+    SELF },
+  [DPS_FAILURE_TPM_LOST] = {
+    "DPS-E215", "attestation",
+    "the connection to the TPM broke, or its response is none",
+    "nothing, where it does not persist; else look at the kernel's log ('journalctl "
+    "-k -g tpm')",
+    SELF },
+  [DPS_FAILURE_TPM_CLEARED] = {
+    "DPS-E216", "attestation",
+    "the TPM was cleared, and what it had sealed is lost",
+    "nothing: the host is attested again; it needs the same enrolment",
+    SELF },
+  [DPS_FAILURE_TPM_REPLACED] = {
+    "DPS-E217", "attestation",
+    "this is another TPM than before",
+    "nothing, where the new TPM is enrolled: the host is attested again; else enrol "
+    "it with what 'dpsctl enrollment' prints",
+    SELF },
+  [DPS_FAILURE_TPM_OWNER_AUTH] = {
+    "DPS-E218", "attestation",
+    "the TPM wants another password of the owner hierarchy",
+    "put the password where owner-auth-file= under [tpm] says, then run 'dpsctl "
+    "provision'",
+    HAND },
+  [DPS_FAILURE_TPM_ENDORSEMENT_AUTH] = {
+    "DPS-E219", "attestation",
+    "the TPM wants another password of the endorsement hierarchy",
+    "put the password where endorsement-auth-file= under [tpm] says, then run 'dpsctl "
+    "provision'",
+    HAND },
+  [DPS_FAILURE_TPM_SRK_AUTH] = {
+    "DPS-E220", "attestation",
+    "the TPM wants another password of the storage root key",
+    "put the password where srk-auth-file= under [tpm] says, then run 'dpsctl "
+    "provision'",
+    HAND },
+  [DPS_FAILURE_TPM_LOCKOUT] = {
+    "DPS-E221", "attestation",
+    "the TPM is locked out after wrong passwords",
+    "wait until the lockout ends ('tpm2_getcap properties-variable' shows its "
+    "interval), or clear it with 'tpm2_dictionarylockout -c'; find who tries "
+    "passwords, the agent does not",
+    SELF },
+  [DPS_FAILURE_TPM_OTHER_EK] = {
+    "DPS-E222", "attestation",
+    "the challenge of the service is for another endorsement key",
+    "compare the enrolment with 'dpsctl enrollment', and ek-template= with how it was "
+    "made ('az iot dps enrollment show' run inside the network)",
+    HAND },
+  [DPS_FAILURE_TPM_OTHER_SRK] = {
+    "DPS-E223", "attestation",
+    "the challenge of the service is for another storage root key",
+    "nothing, where it does not persist: the storage root key changed while the host "
+    "registered",
+    SELF },
+  [DPS_FAILURE_TPM_CHALLENGE_MALFORMED] = {
+    "DPS-E224", "attestation",
+    "the challenge of the service is not what the protocol says",
+    "nothing, where it does not persist; else report it with the tracking id",
+    SELF },
+  [DPS_FAILURE_TPM_CHALLENGE_DAMAGED] = {
+    "DPS-E225", "attestation",
+    "the challenge of the service was changed on its way or made wrong",
+    "nothing, where it does not persist; else look for what stands between this host "
+    "and the endpoint",
+    SELF },
+  [DPS_FAILURE_TPM_BUSY] = {
+    "DPS-E226", "attestation",
+    "the TPM was busy for too long",
+    "nothing, where it does not persist; else look for what else uses the TPM",
+    SELF },
+  [DPS_FAILURE_TPM_MEMORY] = {
+    "DPS-E227", "attestation",
+    "the TPM has no room for another key or session",
+    "nothing, where it does not persist; else look for a program that uses /dev/tpm0 "
+    "and leaves objects there ('tpm2_getcap handles-transient')",
+    SELF },
+  [DPS_FAILURE_TPM_NV_FULL] = {
+    "DPS-E228", "attestation",
+    "the TPM has no room for another persistent key",
+    "remove one that nothing needs ('tpm2_getcap handles-persistent', "
+    "'tpm2_evictcontrol'), or set persist-ek=no under [plugin tpm]",
+    HAND },
+  [DPS_FAILURE_TPM_NOT_SUPPORTED] = {
+    "DPS-E229", "attestation",
+    "the TPM lacks what attestation needs",
+    "use a TPM 2.0 with RSA 2048, SHA-256 and AES-128, or another attestation=",
+    HAND },
+  [DPS_FAILURE_TPM_FAILED] = {
+    "DPS-E230", "attestation",
+    "the TPM refused a command",
+    "look up the response code with 'tpm2_rc_decode'; report it with the journal of "
+    "dps-agent where it persists",
+    SELF },
+
   [DPS_FAILURE_NAME_UNKNOWN] = {
     "DPS-E301", "network",
     "the endpoint's name does not resolve",
@@ -254,6 +374,30 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "check the enrolment's device id and the linked hubs ('az iot dps linked-hub "
     "list' run inside the network)",
     HAND },
+  [DPS_FAILURE_CHALLENGED_AGAIN] = {
+    "DPS-E416", "service",
+    "the service challenges this host a second time, so it did not take the first "
+    "answer",
+    "compare the enrolment with 'dpsctl enrollment' ('az iot dps enrollment show' run "
+    "inside the network)",
+    HAND },
+  [DPS_FAILURE_CHALLENGE_UNEXPECTED] = {
+    "DPS-E417", "service",
+    "the service challenges a TPM, and attestation= names another plugin",
+    "set attestation=tpm, or enrol this host with the attestation it is configured "
+    "for ('az iot dps enrollment show' run inside the network)",
+    HAND },
+  [DPS_FAILURE_NO_CHALLENGE] = {
+    "DPS-E418", "service",
+    "the service took a registration without challenging the TPM",
+    "check that endpoint= is the service; it is not trusted with a registration that "
+    "nothing proved",
+    HAND },
+  [DPS_FAILURE_NO_HUB_KEY] = {
+    "DPS-E419", "service",
+    "the assignment has no key for the TPM",
+    "nothing, where it does not persist; else report it with the tracking id",
+    SELF },
 
   [DPS_FAILURE_HUB_REFUSED] = {
     "DPS-E501", "hub",
@@ -290,6 +434,25 @@ static const DpsFailureRow rows[DPS_N_FAILURES] = {
     "the state directory cannot be used; nothing in it was touched",
     "do what the text says, then run 'dpsctl provision'",
     HAND },
+  [DPS_FAILURE_STORE_SEALED] = {
+    "DPS-E605", "store",
+    "what is stored is sealed by a TPM that cannot be used now; nothing was lost",
+    "make the TPM usable again (the text says what is wrong with it); the agent goes "
+    "on by itself then; or give the identity up with 'dpsctl reset --yes'",
+    SELF },
+  [DPS_FAILURE_STORE_CLONE] = {
+    "DPS-E606", "store",
+    "what is stored belongs to another machine: this disk is a copy, and nothing is "
+    "sent with it",
+    "run 'dpsctl reset --yes' and 'dpsctl provision' to give this machine an identity "
+    "of its own; remove the state directory from images before they are copied",
+    HAND },
+  [DPS_FAILURE_STORE_UNPROTECTED] = {
+    "DPS-E607", "store",
+    "required-protection=tpm2, and no TPM can seal the identity",
+    "make the TPM usable (the text says what is wrong with it), or set "
+    "required-protection=none under [store]",
+    SELF },
 
   [DPS_FAILURE_CANCELLED] = {
     "DPS-E701", "control",

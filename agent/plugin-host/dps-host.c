@@ -21,6 +21,7 @@ struct _DpsHostContext
   DpsPluginView blob;
   int tpm;
   char *error;
+  char *cause;
 };
 
 static const char *
@@ -81,6 +82,15 @@ host_set_error (const DpsHost *host, const char *text)
   self->error = text != NULL ? one_line (text) : NULL;
 }
 
+static void
+host_set_cause (const DpsHost *host, const char *cause)
+{
+  DpsHostContext *self = host->priv;
+
+  g_free (self->cause);
+  self->cause = g_strdup (cause);
+}
+
 /* The agent reads standard error; the number in front is the level, as systemd has it. */
 static void
 host_log (const DpsHost *host, DpsPluginLogLevel level, const char *text)
@@ -118,6 +128,7 @@ dps_host_context_new (void)
     .tpm_fd = host_tpm_fd,
     .set_error = host_set_error,
     .log = host_log,
+    .set_cause = host_set_cause,
   };
   self->settings = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_view);
@@ -132,6 +143,7 @@ dps_host_context_free (DpsHostContext *self)
   g_hash_table_unref (self->secrets);
   dps_close_fd (&self->tpm);
   g_free (self->error);
+  g_free (self->cause);
   g_free (self);
 }
 

@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "agent/store": ["tpm", "common"],
     "agent/dps": ["tpm", "common"],
     "agent/net": ["tpm", "common"],
-    "agent/config": ["net", "common"],
+    "agent/config": ["net", "tpm", "common"],
     "agent/core": ["config", "dps", "net", "store", "tpm", "common", "attestor"],
     "agent/bus": ["core", "dps", "net", "store", "tpm", "common", "agent"],
     "agent/daemon": ["bus", "core", "config", "dps", "net", "store", "tpm", "common"],

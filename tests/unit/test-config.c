@@ -403,18 +403,14 @@ test_not_supported (Fixture *f, gconstpointer data)
   static const BadInput rows[] = {
     { P "certificate-issuance=yes\n", ":2: [provisioning] certificate-issuance: ", "" },
     { P "attestation=x509\n", ":2: [provisioning] attestation: ", "X.509" },
-    { P "attestation=tpm\n", ":2: [provisioning] attestation: ", "write symmetric-key" },
     { N "require-private-address=yes\n", ":2: [network] require-private-address: ", "" },
     { N "require-private-address=no\n", ":2: [network] require-private-address: ", "" },
     { N "private-ranges=100.64.0.0/10\n", ":2: [network] private-ranges: ", "" },
     { N "proxy=http://p:3128\n", ":2: [network] proxy: ", "through a proxy" },
     { N "no-proxy=a.b\n", ":2: [network] no-proxy: ", "through a proxy" },
     { "[store]\nrequired-protection=tpm2\n", ":2: [store] required-protection: ", "TPM" },
-    { "[tpm]\ntcti=device:/dev/tpm0\n", ":2: [tpm] tcti: ", "TPM" },
-    { "[tpm]\nowner-auth-file=/x\n", ":2: [tpm] owner-auth-file: ", "TPM" },
     { "[plugin x509]\ncertificate=/x\n", ":2: [plugin x509] certificate: ", "X.509" },
     { "[plugin x509]\nkey=pkcs11:a\n", ":2: [plugin x509] key: ", "X.509" },
-    { "[plugin tpm]\npersist-ek=no\n", ":2: [plugin tpm] persist-ek: ", "TPM" },
     { "[consumer web-1]\nuser=www\n", ":2: [consumer web-1] user: ", "credentials" },
     { "[consumer a]\nmax-ttl=600\n", ":2: [consumer a] max-ttl: ", "credentials" },
   };

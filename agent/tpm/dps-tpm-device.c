@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "tpm/dps-tpm-device.h"
+#include "tpm/dps-tpm-error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEVICE_PREFIX "device:"
+#define UNIX_PREFIX "unix:"
+#define PATH_LENGTH_MAX 100
+#define MANAGED_SUFFIX "rm0"
+
+static const char *
+path_of (const char *tcti)
+{
+  return strchr (tcti, ':') + 1;
+}
+
+gboolean
+dps_tpm_device_is_simulator (const char *tcti)
+{
+  return g_str_has_prefix (tcti, UNIX_PREFIX);
+}
+
+gboolean
+dps_tpm_device_check (const char *tcti, GError **error)
+{
+  const char *path;
+
+  if (!g_str_has_prefix (tcti, DEVICE_PREFIX) && !g_str_has_prefix (tcti, UNIX_PREFIX))
+    {
+      g_set_error (error,
+                   DPS_TPM_ERROR,
+                   DPS_TPM_ERROR_FAILED,
+                   "it is neither device:PATH nor unix:PATH");
+      return FALSE;
+    }
+  path = path_of (tcti);
+  if (*path == '/' && strlen (path) <= PATH_LENGTH_MAX)
+    return TRUE;
+  g_set_error (error,
+               DPS_TPM_ERROR,
+               DPS_TPM_ERROR_FAILED,
+               "its path is not absolute, or longer than %d bytes",
+               PATH_LENGTH_MAX);
+  return FALSE;
+}
+
+static int
+connect_to (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int saved;
+
+  if (fd < 0)
+    return -1;
+  strncpy (address.sun_path, path, sizeof address.sun_path - 1);
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) == 0)
+    return fd;
+  saved = errno;
+  close (fd);
+  errno = saved;
+  return -1;
+}
+
+/* Where /dev/tpmrm0 is not there and /dev/tpm0 is, the kernel has no resource manager. */
+static gboolean
+has_raw_device (const char *path)
+{
+  g_autofree char *raw = NULL;
+
+  if (!g_str_has_suffix (path, MANAGED_SUFFIX))
+    return FALSE;
+  raw = g_strndup (path, strlen (path) - strlen (MANAGED_SUFFIX) + 1);
+  raw[strlen (raw) - 1] = '0';
+  return access (raw, F_OK) == 0;
+}
+
+static int
+fail_to_open (const char *path, gboolean simulator, int code, GError **error)
+{
+  switch (code)
+    {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+    case ECONNREFUSED:
+      if (has_raw_device (path))
+        g_set_error (error,
+                     DPS_TPM_ERROR,
+                     DPS_TPM_ERROR_RAW_ONLY,
+                     "'%s' is not there, only the device without a resource manager",
+                     path);
+      else
+        g_set_error (error,
+                     DPS_TPM_ERROR,
+                     DPS_TPM_ERROR_NO_DEVICE,
+                     "%s '%s' is not there",
+                     simulator ? "the simulator's socket" : "the device",
+                     path);
+      return -1;
+    case EACCES:
+    case EPERM:
+      g_set_error (error,
+                   DPS_TPM_ERROR,
+                   DPS_TPM_ERROR_PERMISSION,
+                   "'%s' may not be opened by this user",
+                   path);
+      return -1;
+    default:
+      g_set_error (error,
+                   DPS_TPM_ERROR,
+                   code == EBUSY ? DPS_TPM_ERROR_BUSY : DPS_TPM_ERROR_FAILED,
+                   "opening '%s': %s",
+                   path,
+                   g_strerror (code));
+      return -1;
+    }
+}
+
+int
+dps_tpm_device_open (const char *tcti, GError **error)
+{
+  gboolean simulator = dps_tpm_device_is_simulator (tcti);
+  int fd;
+
+  if (!dps_tpm_device_check (tcti, error))
+    return -1;
+  fd = simulator ? connect_to (path_of (tcti))
+                 : open (path_of (tcti), O_RDWR | O_CLOEXEC | O_NOCTTY);
+  return fd >= 0 ? fd : fail_to_open (path_of (tcti), simulator, errno, error);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* Where a TPM is, as tcti= in [tpm] says it: "device:PATH" for a character device of the
+ * kernel's resource manager, "unix:PATH" for a stream socket on which a simulator speaks
+ * plain TPM commands and responses (TCG TPM 2.0 Library Part 1, §18). */
+
+/* DPS_TPM_ERROR_FAILED, which says what is wrong, where tcti is neither, or PATH is not
+ * absolute or longer than 100 bytes. */
+gboolean dps_tpm_device_check (const char *tcti, GError **error);
+
+/* TRUE for "unix:…": shown as a simulator. */
+gboolean dps_tpm_device_is_simulator (const char *tcti);
+
+/* A descriptor of its own for one user of the TPM, the caller's, close-on-exec, blocking.
+ * Each is a space of its own in the kernel's resource manager: closing it flushes what it
+ * left behind. -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY or FAILED; the text
+ * names path and remedy. */
+int dps_tpm_device_open (const char *tcti, GError **error);
