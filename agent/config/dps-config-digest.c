@@ -20,6 +20,26 @@ append_plugin_settings (DpsConfig *self, GString *text)
     }
 }
 
+/* Which TPM, and what the host is called by it. With another attestation= they are not in
+ * the text: digests of before stay what they were. */
+static void
+append_tpm (DpsConfig *self, GString *text)
+{
+  static const DpsConfigId ids[] = {
+    DPS_CONFIG_TPM_TCTI,
+    DPS_CONFIG_EK_TEMPLATE,
+    DPS_CONFIG_REGISTRATION_ID_FORM,
+  };
+
+  if (g_strcmp0 (dps_config_get_string (self, DPS_CONFIG_ATTESTATION), "tpm") != 0)
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
+    g_string_append_printf (text,
+                            "%s=%s\n",
+                            dps_config_key (ids[i])->key,
+                            dps_config_get_string (self, ids[i]));
+}
+
 char *
 dps_config_dup_identity_digest (DpsConfig *self)
 {
@@ -50,5 +70,6 @@ dps_config_dup_identity_digest (DpsConfig *self)
                                               : "");
     }
   append_plugin_settings (self, text);
+  append_tpm (self, text);
   return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
 }

@@ -333,10 +333,37 @@ dps_config_get_plugin_groups (DpsConfig *self)
   return self->plugin_groups;
 }
 
+static gboolean
+is_plain (DpsConfigType type)
+{
+  return type != DPS_CONFIG_TYPE_SECRET && type != DPS_CONFIG_TYPE_FILE;
+}
+
+/* Of a plugin whose group the table knows. */
+static void
+add_settings_of_table (DpsConfig *self, const char *plugin, GHashTable *plain)
+{
+  g_autofree char *group = g_strconcat (DPS_CONFIG_PLUGIN " ", plugin, NULL);
+
+  for (DpsConfigId id = 0; id < DPS_CONFIG_N_KEYS; id++)
+    {
+      const DpsConfigKey *key = dps_config_key (id);
+      const char *value = dps_config_get_string (self, id);
+
+      if (value == NULL || !g_str_equal (key->group, group) || !is_plain (key->type))
+        continue;
+      if (key->type == DPS_CONFIG_TYPE_BOOLEAN)
+        value = dps_config_get_boolean (self, id) ? "yes" : "no";
+      g_hash_table_insert (plain, g_strdup (key->key), g_strdup (value));
+    }
+}
+
 GHashTable *
 dps_config_dup_settings_of (DpsConfig *self, const char *plugin)
 {
   GHashTable *plain = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+
+  add_settings_of_table (self, plugin, plain);
 
   for (guint i = 0; i < self->plugin_settings->len; i++)
     {

@@ -47,8 +47,9 @@ const GPtrArray *dps_config_get_plugin_settings (DpsConfig *self);
 /* These groups themselves: DpsConfigPluginGroup, in the order of the files. Borrowed. */
 const GPtrArray *dps_config_get_plugin_groups (DpsConfig *self);
 
-/* The plain settings among them of one plugin, char * → char *; empty for a plugin whose
- * group the table knows. The caller's. */
+/* The settings that a plugin gets, char * → char *: what the group of one from elsewhere
+ * says, and for one whose group the table knows its keys with their defaults, booleans as
+ * yes or no. Nothing that names a file. The caller's. */
 GHashTable *dps_config_dup_settings_of (DpsConfig *self, const char *plugin);
 
 /* "FILE:LINE", or "default". Borrowed. */
@@ -89,8 +90,9 @@ GHashTable *dps_config_read_secrets_of (DpsConfig *self,
 GBytes *dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error);
 
 /* SHA-256, as lower-case hex, of what the identity depends on: endpoint, id-scope,
- * registration-id, attestation, and the settings of a plugin from elsewhere. Kept beside
- * an identity to see that the configuration changed. The caller's. */
+ * registration-id, attestation, the settings of a plugin from elsewhere, and with
+ * attestation=tpm tcti, ek-template and registration-id-form. Kept beside an identity to
+ * see that the configuration changed. The caller's. */
 char *dps_config_dup_identity_digest (DpsConfig *self);
 
 /* Effective values with their sources, as configuration text and as JSON object group →

@@ -1157,6 +1157,85 @@ test_identity_digest (Fixture *f, gconstpointer data)
     }
 }
 
+/* What identities on disk were made with stays what it was. */
+static void
+test_old_digest (Fixture *f, gconstpointer data)
+{
+  g_autofree char *digest = NULL;
+
+  put (f, "agent.conf", COMPLETE);
+  digest = digest_with (f, "");
+  g_assert_cmpstr (digest,
+                   ==,
+                   "ca94891e98b346527c75fabb872702c76a55c156c664308d559a4f8ed4d53e5a");
+}
+
+#define TPM P "attestation=tpm\nregistration-id=\n"
+
+static void
+test_tpm_digest (Fixture *f, gconstpointer data)
+{
+  static const char *const same[] = {
+    TPM "[tpm]\ntcti=device:/dev/tpmrm0\nowner-auth-file=/o\n",
+    TPM "[plugin tpm]\nek-template=standard\npersist-ek=no\n",
+    TPM "[plugin tpm]\npersist-handle=0x81000100\n",
+  };
+  static const char *const other[] = {
+    TPM "[tpm]\ntcti=device:/dev/tpmrm1\n",
+    TPM "[tpm]\ntcti=device:/dev/TPMRM0\n",
+    TPM "[plugin tpm]\nek-template=legacy\n",
+    TPM "[plugin tpm]\nregistration-id-form=hex\n",
+  };
+  static const char of_no_account[] = "[tpm]\ntcti=device:/dev/tpmrm1\n[plugin tpm]\n"
+                                      "ek-template=legacy\nregistration-id-form=hex\n";
+  g_autofree char *symmetric = NULL, *symmetric_too = NULL, *base = NULL;
+
+  put (f, "agent.conf", COMPLETE);
+  symmetric = digest_with (f, "");
+  symmetric_too = digest_with (f, of_no_account);
+  g_assert_cmpstr (symmetric, ==, symmetric_too);
+  base = digest_with (f, TPM);
+  for (gsize i = 0; i < G_N_ELEMENTS (same); i++)
+    {
+      g_autofree char *digest = digest_with (f, same[i]);
+
+      g_test_message ("%s", same[i]);
+      g_assert_cmpstr (digest, ==, base);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (other); i++)
+    {
+      g_autofree char *digest = digest_with (f, other[i]);
+
+      g_test_message ("%s", other[i]);
+      g_assert_cmpstr (digest, !=, base);
+    }
+}
+
+/* The name of the host follows from its TPM, and the plugin gets its group's keys. */
+static void
+test_tpm_settings (Fixture *f, gconstpointer data)
+{
+  static const char *const rows[][2] = {
+    { "ek-template", "legacy" },
+    { "persist-ek", "no" },
+    { "persist-handle", "none" },
+    { "registration-id-form", "base32" },
+  };
+  g_autoptr (DpsConfig) config = NULL;
+  g_autoptr (GHashTable) settings = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put (f, "agent.conf", COMPLETE);
+  put (f, SITE, TPM "[plugin tpm]\nek-template=legacy\npersist-ek=false\n");
+  config = load (f);
+  g_assert_true (dps_config_check (config, &error));
+  g_assert_no_error (error);
+  settings = dps_config_dup_settings_of (config, "tpm");
+  g_assert_cmpuint (g_hash_table_size (settings), ==, G_N_ELEMENTS (rows));
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    g_assert_cmpstr (g_hash_table_lookup (settings, rows[i][0]), ==, rows[i][1]);
+}
+
 #define ACME P "attestation=acme\n[plugin acme]\n"
 
 static void
@@ -1621,6 +1700,9 @@ main (int argc, char **argv)
   ADD ("secret/credential", test_credential);
   ADD ("payload-file", test_payload_file);
   ADD ("identity-digest", test_identity_digest);
+  ADD ("identity-digest/of-before", test_old_digest);
+  ADD ("identity-digest/tpm", test_tpm_digest);
+  ADD ("plugin/tpm-settings", test_tpm_settings);
   ADD ("plugin/settings", test_plugin_settings);
   ADD ("plugin/limits", test_plugin_limits);
   ADD ("plugin/secrets", test_plugin_secrets);
