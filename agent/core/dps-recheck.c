@@ -95,24 +95,6 @@ on_stored (GObject *source, GAsyncResult *result, gpointer data)
   recheck_unref (self);
 }
 
-static DpsIdentity *
-verified_copy (DpsIdentity *identity)
-{
-  DpsIdentity *copy = dps_identity_new ();
-
-  copy->hub = g_strdup (identity->hub);
-  copy->device_id = g_strdup (identity->device_id);
-  copy->registration_id = g_strdup (identity->registration_id);
-  copy->attestation = g_strdup (identity->attestation);
-  copy->config_digest = g_strdup (identity->config_digest);
-  copy->payload = g_strdup (identity->payload);
-  copy->shape = identity->shape;
-  copy->key = identity->key ? dps_secret_ref (identity->key) : NULL;
-  copy->verified = TRUE;
-  copy->assigned_at = identity->assigned_at;
-  return copy;
-}
-
 static void
 on_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -129,7 +111,8 @@ on_checked (GObject *source, GAsyncResult *result, gpointer data)
   dps_info ((TOPIC ("identity")), "asked the hub again: %s", detail);
   if (verdict == DPS_PROOF_VERIFIED)
     {
-      verified = verified_copy (dps_keeper_get_identity (self->keeper));
+      verified = dps_identity_copy (dps_keeper_get_identity (self->keeper));
+      verified->verified = TRUE;
       dps_keeper_put_identity_async (self->keeper, verified, on_stored, self);
       return;
     }

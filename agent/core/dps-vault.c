@@ -4,6 +4,7 @@
 #include "core/dps-vault.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
+#include "core/dps-plugin-runner.h"
 
 #include <string.h>
 
@@ -30,6 +31,7 @@ typedef enum
   TAG_KEY = 17,
   TAG_VERIFIED = 18,
   TAG_ASSIGNED_AT = 19,
+  TAG_BLOB = 20,
 } Tag;
 
 DpsIdentity *
@@ -39,6 +41,25 @@ dps_identity_new (void)
 
   g_atomic_ref_count_init (&self->refs);
   return self;
+}
+
+DpsIdentity *
+dps_identity_copy (const DpsIdentity *self)
+{
+  DpsIdentity *copy = dps_identity_new ();
+
+  copy->hub = g_strdup (self->hub);
+  copy->device_id = g_strdup (self->device_id);
+  copy->registration_id = g_strdup (self->registration_id);
+  copy->attestation = g_strdup (self->attestation);
+  copy->config_digest = g_strdup (self->config_digest);
+  copy->payload = g_strdup (self->payload);
+  copy->shape = self->shape;
+  copy->key = self->key ? dps_secret_ref (self->key) : NULL;
+  copy->blob = self->blob ? dps_secret_ref (self->blob) : NULL;
+  copy->verified = self->verified;
+  copy->assigned_at = self->assigned_at;
+  return copy;
 }
 
 DpsIdentity *
@@ -60,6 +81,7 @@ dps_identity_unref (DpsIdentity *self)
   g_free (self->config_digest);
   g_free (self->payload);
   g_clear_pointer (&self->key, dps_secret_unref);
+  g_clear_pointer (&self->blob, dps_secret_unref);
   g_free (self);
 }
 
@@ -198,6 +220,7 @@ write_vault (const DpsVault *self, Writer *writer)
   put_secret (writer, TAG_KEY, identity->key);
   put_number (writer, TAG_VERIFIED, identity->verified);
   put_number (writer, TAG_ASSIGNED_AT, identity->assigned_at);
+  put_secret (writer, TAG_BLOB, identity->blob);
 }
 
 DpsSecret *
@@ -351,9 +374,24 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
       return TRUE;
     case TAG_ASSIGNED_AT:
       return take_number (field, G_MAXINT64, &identity->assigned_at, error);
+    case TAG_BLOB:
+      if (field->size < 1 || field->size > DPS_PLUGIN_RUNNER_BLOB_MAX)
+        return damaged ("a blob of the wrong size", error);
+      identity->blob = dps_secret_new (field->data, field->size);
+      return TRUE;
     default:
       return damaged ("a field this version does not know", error);
     }
+}
+
+/* Exactly what its shape signs with. */
+static gboolean
+has_its_secret (const DpsIdentity *identity)
+{
+  if (identity->shape == DPS_SHAPE_KEY)
+    return identity->key != NULL && identity->blob == NULL;
+  return identity->shape == DPS_SHAPE_PLUGIN && identity->blob != NULL &&
+         identity->key == NULL;
 }
 
 static gboolean
@@ -365,7 +403,7 @@ check_identity (const DpsIdentity *identity, GError **error)
       identity->registration_id == NULL || identity->attestation == NULL ||
       identity->config_digest == NULL)
     return damaged ("no valid hub, device or registration", error);
-  if (identity->shape != DPS_SHAPE_KEY || identity->key == NULL)
+  if (!has_its_secret (identity))
     return damaged ("a kind of credential this version does not know", error);
   return TRUE;
 }

@@ -29,12 +29,15 @@ typedef struct
   char *config_digest;   /* of the configuration it was made with */
   char *payload;         /* JSON text of the custom allocation, or NULL */
   DpsShape shape;
-  DpsSecret *key;      /* shape key */
+  DpsSecret *key;      /* shape key, else NULL */
+  DpsSecret *blob;     /* shape plugin: what its answer returned; else NULL */
   gboolean verified;   /* the hub accepted it */
   guint64 assigned_at; /* µs since the epoch */
 } DpsIdentity;
 
 DpsIdentity *dps_identity_new (void);
+/* Shares the secrets of self, which are never changed in place. */
+DpsIdentity *dps_identity_copy (const DpsIdentity *self);
 DpsIdentity *dps_identity_ref (DpsIdentity *self);
 void dps_identity_unref (DpsIdentity *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsIdentity, dps_identity_unref)

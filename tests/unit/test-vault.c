@@ -59,6 +59,87 @@ test_round_trip (void)
   g_assert_cmpuint (a->assigned_at, ==, b->assigned_at);
 }
 
+/* An identity of a plugin's, with what the plugin signs with. */
+static DpsVault *
+plugin_vault (void)
+{
+  DpsVault *vault = full_vault ();
+
+  vault->identity->shape = DPS_SHAPE_PLUGIN;
+  g_clear_pointer (&vault->identity->key, dps_secret_unref);
+  vault->identity->blob = dps_secret_new ("\0blob\xff", 6);
+  return vault;
+}
+
+static void
+test_plugin_round_trip (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsVault) vault = plugin_vault ();
+  g_autoptr (DpsIdentity) copy = dps_identity_copy (vault->identity);
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (vault, &error);
+  g_autoptr (DpsVault) back = dps_vault_unpack (bytes, &error);
+  DpsIdentity *const both[] = { copy, back->identity };
+
+  g_assert_no_error (error);
+  for (gsize i = 0; i < G_N_ELEMENTS (both); i++)
+    {
+      g_assert_cmpint (both[i]->shape, ==, DPS_SHAPE_PLUGIN);
+      g_assert_null (both[i]->key);
+      g_assert_true (dps_secret_equal (both[i]->blob, vault->identity->blob));
+      g_assert_cmpstr (both[i]->payload, ==, "{\"a\":1}");
+      g_assert_true (both[i]->verified);
+      g_assert_cmpuint (both[i]->assigned_at, ==, 1234567890);
+    }
+}
+
+/* Each shape with its own secret, that alone, and of a size it can have. */
+static void
+test_secret_of_the_shape (void)
+{
+  static const struct
+  {
+    DpsShape shape;
+    gsize key; /* bytes; 0 = none */
+    gsize blob;
+    gboolean good;
+  } rows[] = {
+    { DPS_SHAPE_KEY, 16, 0, TRUE },
+    { DPS_SHAPE_KEY, 0, 0, FALSE },
+    { DPS_SHAPE_KEY, 0, 16, FALSE },
+    { DPS_SHAPE_KEY, 16, 16, FALSE },
+    { DPS_SHAPE_PLUGIN, 0, 1, TRUE },
+    { DPS_SHAPE_PLUGIN, 0, 16 * 1024, TRUE },
+    { DPS_SHAPE_PLUGIN, 0, 16 * 1024 + 1, FALSE },
+    { DPS_SHAPE_PLUGIN, 0, 0, FALSE },
+    { DPS_SHAPE_PLUGIN, 16, 0, FALSE },
+    { DPS_SHAPE_PLUGIN, 16, 16, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 16, 0, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 0, 16, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsVault) vault = full_vault ();
+      g_autoptr (DpsVault) back = NULL;
+      g_autoptr (DpsSecret) bytes = NULL;
+      DpsIdentity *identity = vault->identity;
+
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
+      identity->shape = rows[i].shape;
+      g_clear_pointer (&identity->key, dps_secret_unref);
+      identity->key = rows[i].key ? dps_secret_new_empty (rows[i].key) : NULL;
+      identity->blob = rows[i].blob ? dps_secret_new_empty (rows[i].blob) : NULL;
+      bytes = dps_vault_pack (vault, &error);
+      g_assert_no_error (error);
+      back = dps_vault_unpack (bytes, &error);
+      g_assert_cmpint (back != NULL, ==, rows[i].good);
+      if (!rows[i].good)
+        g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+    }
+}
+
 static void
 test_parts (void)
 {
@@ -123,6 +204,8 @@ test_refuses (void)
     { "vault1\0\x0a\0\0\0\x01\xff", 13 },               /* not UTF-8 */
     { "vault1\0\x10\0\0\0\x01\x01", 13 },               /* short number */
     { "vault1\0\x10\0\0\0\x08\0\0\0\0\0\0\0\x09", 20 }, /* unknown shape */
+    { "vault1\0\x14\0\0\0\0", 12 },                     /* empty blob */
+    { "vault1\0\x15\0\0\0\x01x", 13 },                  /* the tag after it */
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
@@ -186,6 +269,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dps_secret_init ();
   g_test_add_func ("/vault/round-trip", test_round_trip);
+  g_test_add_func ("/vault/round-trip-of-a-plugin", test_plugin_round_trip);
+  g_test_add_func ("/vault/secret-of-the-shape", test_secret_of_the_shape);
   g_test_add_func ("/vault/parts-are-optional", test_parts);
   g_test_add_func ("/vault/refuses-every-cut", test_every_cut_is_refused);
   g_test_add_func ("/vault/refuses-what-it-does-not-know", test_refuses);
