@@ -58,6 +58,8 @@ gboolean dps_tpm_set_auth (DpsTpm *self,
                            gsize size,
                            GError **error);
 
+gboolean dps_tpm_has_auth (DpsTpm *self, DpsTpmAuth auth);
+
 /* A loaded key. Zero-initialised = none. */
 typedef struct
 {
@@ -75,8 +77,8 @@ gboolean dps_tpm_read_key (DpsTpm *self,
                            gboolean *found,
                            GError **error);
 
-/* CreatePrimary in hierarchy (ESYS_TR_RH_OWNER, _ENDORSEMENT, _NULL) under session, or
- * under an HMAC session of its own where session is ESYS_TR_NONE. */
+/* CreatePrimary in hierarchy (ESYS_TR_RH_OWNER, _ENDORSEMENT, _NULL), authorised as
+ * dps_tpm_authorise() says: one command, or four where the hierarchy has a password. */
 gboolean dps_tpm_create_primary (DpsTpm *self,
                                  ESYS_TR hierarchy,
                                  const TPM2B_PUBLIC *template,
@@ -90,6 +92,16 @@ gboolean dps_tpm_persist (DpsTpm *self,
                           const DpsTpmKey *key,
                           TPM2_HANDLE handle,
                           GError **error);
+
+/* Load under parent; *object is to be flushed. session authorises it, or, where that is
+ * ESYS_TR_NONE, what dps_tpm_authorise() gives. */
+gboolean dps_tpm_load (DpsTpm *self,
+                       const DpsTpmKey *parent,
+                       ESYS_TR session,
+                       const TPM2B_PRIVATE *private,
+                       const TPM2B_PUBLIC *public,
+                       ESYS_TR *object,
+                       GError **error);
 
 /* Flushes a transient key, lets go of a persistent one; empties key. */
 void dps_tpm_drop_key (DpsTpm *self, DpsTpmKey *key);
@@ -118,14 +130,28 @@ gboolean dps_tpm_start_session (DpsTpm *self,
 gboolean dps_tpm_start_policy (DpsTpm *self, ESYS_TR *session, GError **error);
 
 /* What the next command does with the session: TPMA_SESSION_DECRYPT for its first
- * parameter, _ENCRYPT for the first of the response; last ends the session with it (no
- * FlushContext is needed; *session of the caller is then no longer valid). */
+ * parameter, _ENCRYPT for the first of the response; last ends the session with it, where
+ * it succeeds: dps_tpm_settle() after it. */
 gboolean dps_tpm_use_session (DpsTpm *self,
                               ESYS_TR session,
                               TPMA_SESSION attributes,
                               gboolean last,
                               GError **error);
 
-/* FlushContext of a session or transient object; sets it to ESYS_TR_NONE. An ESYS_TR_NONE
- * is fine. */
+/* After a command that was the last of *session: lets go of it where rc is success, else
+ * flushes it, since a command that failed ends no session. *session is ESYS_TR_NONE then.
+ */
+void dps_tpm_settle (DpsTpm *self, ESYS_TR *session, TSS2_RC rc);
+
+/* What authorises the next command: ESYS_TR_PASSWORD where no password is set for auth,
+ * else an HMAC session that ends with it (dps_tpm_settle()), salted to salt_key, or,
+ * where that is NULL, to a transient key of the NULL hierarchy. */
+gboolean dps_tpm_authorise (DpsTpm *self,
+                            DpsTpmAuth auth,
+                            const DpsTpmKey *salt_key,
+                            ESYS_TR *session,
+                            GError **error);
+
+/* FlushContext of a session or transient object; sets it to ESYS_TR_NONE. ESYS_TR_NONE
+ * and ESYS_TR_PASSWORD are fine. */
 void dps_tpm_flush (DpsTpm *self, ESYS_TR *handle);
