@@ -18,14 +18,15 @@ static const struct
 {
   const char *name;
   guint deadline; /* ms */
+  guint with_tpm; /* the same, where the process has a TPM; 0 = no other */
 } phases[DPS_PLUGIN_N_PHASES] = {
   [DPS_PLUGIN_PHASE_START] = { "start", 5000 },
   [DPS_PLUGIN_PHASE_LOAD] = { "load", 0 },
   [DPS_PLUGIN_PHASE_CONFIGURE] = { "configure", 0 },
   [DPS_PLUGIN_PHASE_PROBE] = { "probe", 2000 },
-  [DPS_PLUGIN_PHASE_DESCRIBE] = { "describe", 10000 },
-  [DPS_PLUGIN_PHASE_ANSWER] = { "answer", 20000 },
-  [DPS_PLUGIN_PHASE_SIGN] = { "sign", 5000 },
+  [DPS_PLUGIN_PHASE_DESCRIBE] = { "describe", 10000, 150000 },
+  [DPS_PLUGIN_PHASE_ANSWER] = { "answer", 20000, 150000 },
+  [DPS_PLUGIN_PHASE_SIGN] = { "sign", 5000, 150000 },
   [DPS_PLUGIN_PHASE_FORGET] = { "forget", 10000 },
 };
 
@@ -34,15 +35,13 @@ dps_plugin_call_free (gpointer data)
 {
   DpsPluginCall *call = data;
 
-  g_variant_unref (call->settings);
-  g_hash_table_unref (call->secrets);
+  g_variant_unref (call->terms.settings);
+  g_hash_table_unref (call->terms.secrets);
   g_clear_pointer (&call->input, dps_secret_unref);
   g_free (call->slot);
   g_free (call->mechanism);
   g_clear_pointer (&call->data, g_bytes_unref);
-  g_clear_pointer (&call->child, dps_plugin_child_free);
-  g_clear_object (&call->proxy);
-  g_clear_object (&call->connection);
+  dps_close_fd (&call->tpm);
   g_clear_object (&call->cancellable);
   g_clear_error (&call->error);
   if (call->result != NULL)
@@ -55,11 +54,11 @@ dps_plugin_call_free (gpointer data)
 static char *
 describe_end (const DpsPluginCall *call)
 {
-  int status = call->wait_status;
+  int status = call->process->wait_status;
 
   if (WIFSIGNALED (status) && WTERMSIG (status) != SIGKILL)
     return g_strdup_printf ("crashed with signal %d", WTERMSIG (status));
-  if (call->garbled)
+  if (call->process->garbled)
     return g_strdup ("sent bytes that are no D-Bus message");
   if (WIFEXITED (status))
     return g_strdup_printf ("left with status %d", WEXITSTATUS (status));
@@ -99,7 +98,9 @@ name_error (const DpsPluginCall *call, GCancellable *user)
     return g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled in %s", phase);
   if (g_dbus_error_is_remote_error (call->error))
     return name_remote (call->error);
-  if (call->spawned == 0)
+  if (call->tpm_failed)
+    return g_error_copy (call->error);
+  if (call->process == NULL)
     return g_error_new (DPS_ERROR,
                         call->error->domain == DPS_ERROR ? call->error->code
                                                          : DPS_ERROR_FAILED,
@@ -121,47 +122,38 @@ name_error (const DpsPluginCall *call, GCancellable *user)
   return g_error_new (DPS_ERROR, DPS_ERROR_FAILED, "%s in %s", end, phase);
 }
 
-/* Answers the caller, once the socket is closed and the process reaped. */
+static gboolean
+is_kept (const DpsPluginCall *call)
+{
+  return call->keep && call->error == NULL;
+}
+
+/* Answers the caller, once the process is kept or has ended. */
 static void
-maybe_finish (GTask *task)
+finish (GTask *task)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
-  GError *error;
+  GError *error = NULL;
 
-  if (!call->ending || !call->closed || !call->reaped)
-    return;
-  if (call->error == NULL)
-    g_task_return_pointer (task, g_steal_pointer (&call->result), call->free_result);
-  else
+  if (call->error != NULL)
     {
       error = name_error (call, g_task_get_cancellable (task));
       g_prefix_error (&error, "plugin %s: ", call->name);
-      g_task_return_error (task, error);
     }
+  if (!is_kept (call))
+    call->process = NULL;
+  call->done (task);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, g_steal_pointer (&call->result), call->free_result);
   g_object_unref (task);
 }
 
 static void
-on_ended (int wait_status, gpointer data)
+on_gone (gpointer data)
 {
-  GTask *task = data;
-  DpsPluginCall *call = g_task_get_task_data (task);
-
-  call->wait_status = wait_status;
-  call->reaped = TRUE;
-  maybe_finish (task);
-}
-
-static void
-on_connection_closed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  GTask *task = data;
-  DpsPluginCall *call = g_task_get_task_data (task);
-
-  /* Closed already is closed as well. */
-  g_dbus_connection_close_finish (G_DBUS_CONNECTION (source), result, NULL);
-  call->closed = TRUE;
-  maybe_finish (task);
+  finish (data);
 }
 
 void
@@ -169,18 +161,14 @@ dps_plugin_call_end (GTask *task, GError *error)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
 
-  call->ending = TRUE;
   call->error = error;
   g_clear_handle_id (&call->timer, g_source_remove);
   g_cancellable_disconnect (g_task_get_cancellable (task), call->user_cancelled);
   call->user_cancelled = 0;
-  if (call->child != NULL)
-    dps_plugin_child_kill (call->child);
-  if (call->connection != NULL)
-    g_dbus_connection_close (call->connection, NULL, on_connection_closed, task);
+  if (call->process == NULL || is_kept (call))
+    finish (task);
   else
-    call->closed = TRUE;
-  maybe_finish (task);
+    dps_plugin_process_end (call->process, on_gone, task);
 }
 
 static gboolean
@@ -191,7 +179,7 @@ on_deadline (gpointer data)
 
   call->timer = 0;
   call->timed_out = TRUE;
-  dps_plugin_child_kill (call->child);
+  dps_plugin_process_kill (call->process);
   g_cancellable_cancel (call->cancellable);
   return G_SOURCE_REMOVE;
 }
@@ -202,31 +190,36 @@ dps_plugin_call_enter (GTask *task, DpsPluginPhase phase)
   DpsPluginCall *call = g_task_get_task_data (task);
   guint override =
       phase == DPS_PLUGIN_PHASE_START ? call->start_override : call->verb_override;
+  guint deadline = call->open_tpm != NULL && phases[phase].with_tpm > 0
+                       ? phases[phase].with_tpm
+                       : phases[phase].deadline;
 
   call->phase = phase;
-  if (phases[phase].deadline == 0)
+  if (deadline == 0)
     return;
   g_clear_handle_id (&call->timer, g_source_remove);
-  call->deadline = override > 0 ? override : phases[phase].deadline;
+  call->deadline = override > 0 ? override : deadline;
   call->timer = g_timeout_add (call->deadline, on_deadline, task);
 }
+
 static void
 on_loaded (GObject *source, GAsyncResult *result, gpointer data)
 {
   DpsPluginCall *call = g_task_get_task_data (data);
+  DpsPluginProcess *process = call->process;
   g_autoptr (GVariant) facts = NULL;
   GError *error = NULL;
   guint abi;
 
-  if (!dps_attestor1_call_load_finish (call->proxy, &abi, &facts, result, &error))
+  if (!dps_attestor1_call_load_finish (process->proxy, &abi, &facts, result, &error))
     {
       dps_plugin_call_end (data, error);
       return;
     }
-  call->start_time = g_get_monotonic_time () - call->spawned;
-  g_variant_lookup (facts, "seccomp", "b", &call->confinement.seccomp);
-  g_variant_lookup (facts, "landlock", "u", &call->confinement.landlock);
-  g_variant_lookup (facts, "unix-sockets", "b", &call->confinement.unix_sockets);
+  process->start_time = g_get_monotonic_time () - process->spawned;
+  g_variant_lookup (facts, "seccomp", "b", &process->confinement.seccomp);
+  g_variant_lookup (facts, "landlock", "u", &process->confinement.landlock);
+  g_variant_lookup (facts, "unix-sockets", "b", &process->confinement.unix_sockets);
   call->loaded (data);
 }
 
@@ -236,16 +229,16 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
   DpsPluginCall *call = g_task_get_task_data (data);
   GError *error = NULL;
 
-  call->proxy = dps_attestor1_proxy_new_finish (result, &error);
-  if (call->proxy == NULL)
+  call->process->proxy = dps_attestor1_proxy_new_finish (result, &error);
+  if (call->process->proxy == NULL)
     {
       dps_plugin_call_end (data, error);
       return;
     }
   /* The timer of the phase is the only limit. */
-  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (call->proxy), G_MAXINT);
+  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (call->process->proxy), G_MAXINT);
   dps_plugin_call_enter (data, DPS_PLUGIN_PHASE_LOAD);
-  dps_attestor1_call_load (call->proxy,
+  dps_attestor1_call_load (call->process->proxy,
                            call->name,
                            G_DBUS_CALL_FLAGS_NONE,
                            -1,
@@ -255,28 +248,19 @@ on_proxy (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_closed (GDBusConnection *connection, gboolean vanished, GError *error, gpointer data)
-{
-  DpsPluginCall *call = g_task_get_task_data (data);
-
-  /* The peer is there, and still the bus library gave up: it could not read what came. */
-  call->garbled = !vanished && error != NULL;
-}
-
-static void
 on_connected (GObject *source, GAsyncResult *result, gpointer data)
 {
   DpsPluginCall *call = g_task_get_task_data (data);
   GError *error = NULL;
+  GDBusConnection *connection = g_dbus_connection_new_finish (result, &error);
 
-  call->connection = g_dbus_connection_new_finish (result, &error);
-  if (call->connection == NULL)
+  if (connection == NULL)
     {
       dps_plugin_call_end (data, error);
       return;
     }
-  g_signal_connect_object (call->connection, "closed", G_CALLBACK (on_closed), data, 0);
-  dps_attestor1_proxy_new (call->connection,
+  dps_plugin_process_connect (call->process, connection);
+  dps_attestor1_proxy_new (connection,
                            G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES |
                                G_DBUS_PROXY_FLAGS_DO_NOT_CONNECT_SIGNALS,
                            NULL,
@@ -298,7 +282,7 @@ static void
 send_handshake (GTask *task)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
-  g_autoptr (GIOStream) stream = dps_plugin_child_steal_stream (call->child);
+  g_autoptr (GIOStream) stream = dps_plugin_process_steal_stream (call->process);
   g_autoptr (GDBusAuthObserver) observer = g_dbus_auth_observer_new ();
   g_autofree char *guid = g_dbus_generate_guid ();
 
@@ -319,40 +303,54 @@ on_user_cancelled (GCancellable *user, gpointer data)
   g_cancellable_cancel (data);
 }
 
+static gboolean
+open_tpm (DpsPluginCall *call, GError **error)
+{
+  if (call->open_tpm == NULL)
+    return TRUE;
+  call->tpm = call->open_tpm (call->open_tpm_data, error);
+  call->tpm_failed = call->tpm < 0;
+  return !call->tpm_failed;
+}
+
+/* What has to be so before a process is started, and the start. */
+static gboolean
+spawn (DpsPluginCall *call, GError **error)
+{
+  if (!dps_name_check_plugin (call->name, error) || !open_tpm (call, error))
+    return FALSE;
+  call->process = dps_plugin_process_spawn (call->host_path,
+                                            call->plugin_dir,
+                                            call->name,
+                                            &call->terms,
+                                            error);
+  return call->process != NULL;
+}
+
 void
 dps_plugin_call_start (GTask *task)
 {
   GCancellable *user = g_task_get_cancellable (task);
   DpsPluginCall *call = g_task_get_task_data (task);
-  gint64 before = g_get_monotonic_time ();
+  gboolean spawned = call->process == NULL;
   GError *error = NULL;
 
   if (g_cancellable_set_error_if_cancelled (user, &error) ||
-      !dps_name_check_plugin (call->name, &error))
+      (spawned && !spawn (call, &error)))
     {
-      call->reaped = TRUE;
       dps_plugin_call_end (task, error);
       return;
     }
-  call->child = dps_plugin_child_spawn (call->host_path,
-                                        call->plugin_dir,
-                                        call->name,
-                                        call->allowed,
-                                        on_ended,
-                                        task,
-                                        &error);
-  if (call->child == NULL)
-    {
-      call->reaped = TRUE;
-      dps_plugin_call_end (task, error);
-      return;
-    }
-  call->spawned = before;
   if (user != NULL)
     call->user_cancelled = g_cancellable_connect (user,
                                                   G_CALLBACK (on_user_cancelled),
                                                   g_object_ref (call->cancellable),
                                                   g_object_unref);
+  if (!spawned)
+    {
+      call->configured (task);
+      return;
+    }
   dps_plugin_call_enter (task, DPS_PLUGIN_PHASE_START);
   send_handshake (task);
 }

@@ -3,14 +3,16 @@
 
 #include <gio/gio.h>
 
+#include "common/dps-io.h"
 #include "common/dps-secret.h"
-#include "core/dps-plugin-child.h"
+#include "core/dps-plugin-process.h"
+#include "core/dps-plugin-queue.h"
 #include "core/dps-plugin-runner.h"
-#include "dbus/dps-attestor1.h"
 
 /* The life of one call of a plugin: spawning, handshake, loading, deadlines, and an end
- * at which the process is reaped and the socket closed. What is sent in between is
- * dps-plugin-runner.c; this header is for that file alone. */
+ * at which the process is reaped and the socket closed, or kept for the next call. What
+ * is sent in between is dps-plugin-runner.c, when it begins dps-plugin-queue.c; this
+ * header is for those two alone. */
 
 typedef enum
 {
@@ -25,46 +27,42 @@ typedef enum
   DPS_PLUGIN_N_PHASES
 } DpsPluginPhase;
 
-/* One call of a verb: a child, a connection to it, and the way there. Owned by its task,
- * which in turn is owned by whatever it waits for: always exactly one asynchronous step,
- * and at the end the closing and the reaping. */
+/* One call of a verb. Owned by its task, which in turn is owned by whatever it waits for:
+ * its turn, then always exactly one asynchronous step, and at the end that of the
+ * process. */
 typedef struct
 {
   /* The runner's, which the task keeps. */
   const char *host_path;
   const char *plugin_dir;
   const char *name;
-  DpsPluginAllowed allowed;
+  DpsPluginQueue *queue;
+  DpsPluginTpmOpen open_tpm; /* NULL = none */
+  gpointer open_tpm_data;
   guint start_override; /* ms; 0 = the table's */
   guint verb_override;  /* the same */
 
   DpsPluginPhase verb;
-  GVariant *settings;  /* a{ss} */
-  GHashTable *secrets; /* char * → DpsSecret * */
-  DpsSecret *input;    /* the challenge or the blob; may be NULL */
+  DpsPluginTerms terms;
+  DpsSecret *input; /* the challenge or the blob; may be NULL */
   char *slot;
   char *mechanism;
   GBytes *data;
-  void (*loaded) (GTask *task); /* the step after Load */
+  void (*loaded) (GTask *task);     /* the step after Load */
+  void (*configured) (GTask *task); /* the step after Configure */
 
   DpsPluginPhase phase;
-  DpsPluginChild *child;
-  GDBusConnection *connection;
-  DpsAttestor1 *proxy;
+  GSource *waiting;          /* for its turn, or for being cancelled before it */
+  DpsPluginProcess *process; /* NULL = there was none, or not yet */
+  int tpm;                   /* until it is sent; -1 = none */
   GCancellable *cancellable; /* of the step under way */
   gulong user_cancelled;
   guint timer;
-  guint deadline;    /* ms, the one that the timer runs for */
-  gint64 spawned;    /* 0 = there was no process */
-  gint64 start_time; /* µs from there to the reply of Load */
-
-  DpsPluginConfinement confinement;
+  guint deadline; /* ms, the one that the timer runs for */
+  gboolean tpm_failed;
   gboolean timed_out;
-  gboolean garbled;
-  gboolean ending;
-  gboolean closed;
-  gboolean reaped;
-  int wait_status;
+  gboolean keep;              /* the process, where the call succeeds */
+  void (*done) (GTask *task); /* has ended; takes the process that is kept */
   GError *error;
   gpointer result;
   GDestroyNotify free_result;
@@ -72,7 +70,8 @@ typedef struct
 
 void dps_plugin_call_free (gpointer data);
 
-/* Spawns and loads, then call->loaded. Takes the task, whose data is a DpsPluginCall. */
+/* Spawns and loads, then call->loaded; or call->configured at once, where there is a
+ * process already. Takes the task, whose data is a DpsPluginCall. */
 void dps_plugin_call_start (GTask *task);
 
 /* Names the phase in messages from here on and starts its deadline. */

@@ -4,6 +4,8 @@
 #include "core/dps-plugin-request.h"
 #include "common/dps-io.h"
 
+#include <string.h>
+
 int
 dps_plugin_request_append_secret (GUnixFDList *fds, DpsSecret *secret, GError **error)
 {
@@ -51,15 +53,14 @@ GVariant *
 dps_plugin_request_pack_settings (GHashTable *settings)
 {
   GVariantBuilder builder;
-  GHashTableIter iter;
-  gpointer key, value;
+  g_autoptr (GList) keys = settings != NULL ? g_hash_table_get_keys (settings) : NULL;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
-  if (settings != NULL)
-    {
-      g_hash_table_iter_init (&iter, settings);
-      while (g_hash_table_iter_next (&iter, &key, &value))
-        g_variant_builder_add (&builder, "{ss}", key, value);
-    }
+  keys = g_list_sort (keys, (GCompareFunc) strcmp);
+  for (GList *key = keys; key != NULL; key = key->next)
+    g_variant_builder_add (&builder,
+                           "{ss}",
+                           key->data,
+                           g_hash_table_lookup (settings, key->data));
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }

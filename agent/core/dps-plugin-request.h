@@ -21,5 +21,5 @@ GVariant *dps_plugin_request_pack_secrets (GHashTable *secrets,
 /* A descriptor, -1 = none, as ah; NULL with error. Floating. */
 GVariant *dps_plugin_request_pack_tpm (int tpm, GUnixFDList *fds, GError **error);
 
-/* Settings (char * → char *, may be NULL) as a{ss}. The caller's. */
+/* Settings (char * → char *, may be NULL) as a{ss}, sorted by key. The caller's. */
 GVariant *dps_plugin_request_pack_settings (GHashTable *settings);

@@ -8,15 +8,18 @@
 #include "core/dps-plugin-reply.h"
 #include "core/dps-plugin-request.h"
 
-#include <errno.h>
-
 struct _DpsPluginRunner
 {
   GObject parent_instance;
   char *host_path;
   char *plugin_dir;
   char *name;
-  int tpm;
+  DpsPluginQueue *queue;
+  DpsPluginTpmOpen open_tpm; /* NULL = none */
+  gpointer open_tpm_data;
+  GDestroyNotify open_tpm_destroy;
+  guint tpm;  /* the number of the one that is set; 0 = none */
+  guint tpms; /* that were set so far */
   DpsPluginAllowed allowed;
   guint start_deadline; /* ms, 0 = that of the table */
   guint verb_deadline;  /* the same */
@@ -24,6 +27,7 @@ struct _DpsPluginRunner
 };
 
 G_DEFINE_FINAL_TYPE (DpsPluginRunner, dps_plugin_runner, G_TYPE_OBJECT)
+
 /* The verbs. For each the sending and the checking of the reply. */
 
 static void
@@ -35,14 +39,14 @@ on_probe (GObject *source, GAsyncResult *result, gpointer data)
   DpsPluginProbe *probe = NULL;
   GError *error = NULL;
 
-  if (dps_attestor1_call_probe_finish (call->proxy,
+  if (dps_attestor1_call_probe_finish (call->process->proxy,
                                        &availability,
                                        &reason,
                                        result,
                                        &error))
     probe = dps_plugin_reply_probe (availability, reason, &error);
   if (probe != NULL)
-    probe->confinement = call->confinement;
+    probe->confinement = call->process->confinement;
   call->result = probe;
   dps_plugin_call_end (data, error);
 }
@@ -60,7 +64,7 @@ on_describe (GObject *source, GAsyncResult *result, gpointer data)
   DpsPluginDescription *description = NULL;
   GError *error = NULL;
 
-  if (dps_attestor1_call_describe_finish (call->proxy,
+  if (dps_attestor1_call_describe_finish (call->process->proxy,
                                           &registration_id,
                                           &kind,
                                           &material,
@@ -77,7 +81,7 @@ on_describe (GObject *source, GAsyncResult *result, gpointer data)
                                                 fds,
                                                 &error);
   if (description != NULL)
-    description->confinement = call->confinement;
+    description->confinement = call->process->confinement;
   call->result = description;
   dps_plugin_call_end (data, error);
 }
@@ -90,7 +94,11 @@ on_answer (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) blob = NULL;
   GError *error = NULL;
 
-  if (dps_attestor1_call_answer_finish (call->proxy, &blob, &fds, result, &error))
+  if (dps_attestor1_call_answer_finish (call->process->proxy,
+                                        &blob,
+                                        &fds,
+                                        result,
+                                        &error))
     call->result = dps_plugin_reply_bytes (fds,
                                            g_variant_get_handle (blob),
                                            1,
@@ -107,7 +115,11 @@ on_sign (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) signature = NULL;
   GError *error = NULL;
 
-  if (dps_attestor1_call_sign_finish (call->proxy, &signature, NULL, result, &error))
+  if (dps_attestor1_call_sign_finish (call->process->proxy,
+                                      &signature,
+                                      NULL,
+                                      result,
+                                      &error))
     call->result = dps_plugin_reply_signature (signature, &error);
   dps_plugin_call_end (data, error);
 }
@@ -118,7 +130,7 @@ on_forget (GObject *source, GAsyncResult *result, gpointer data)
   DpsPluginCall *call = g_task_get_task_data (data);
   GError *error = NULL;
 
-  dps_attestor1_call_forget_finish (call->proxy, result, &error);
+  dps_attestor1_call_forget_finish (call->process->proxy, result, &error);
   dps_plugin_call_end (data, error);
 }
 
@@ -127,7 +139,7 @@ send_answer (GTask *task, GUnixFDList *fds, int handle)
 {
   DpsPluginCall *call = g_task_get_task_data (task);
 
-  dps_attestor1_call_answer (call->proxy,
+  dps_attestor1_call_answer (call->process->proxy,
                              g_variant_new_handle (handle),
                              G_DBUS_CALL_FLAGS_NONE,
                              -1,
@@ -146,7 +158,7 @@ send_sign (GTask *task, GUnixFDList *fds, int handle)
   g_variant_builder_init (&blob, G_VARIANT_TYPE ("ah"));
   if (handle >= 0)
     g_variant_builder_add (&blob, "h", handle);
-  dps_attestor1_call_sign (call->proxy,
+  dps_attestor1_call_sign (call->process->proxy,
                            call->slot,
                            call->mechanism,
                            g_variant_builder_end (&blob),
@@ -180,14 +192,14 @@ send_verb (GTask *task)
         }
     }
   if (call->verb == DPS_PLUGIN_PHASE_PROBE)
-    dps_attestor1_call_probe (call->proxy,
+    dps_attestor1_call_probe (call->process->proxy,
                               G_DBUS_CALL_FLAGS_NONE,
                               -1,
                               call->cancellable,
                               on_probe,
                               task);
   else if (call->verb == DPS_PLUGIN_PHASE_DESCRIBE)
-    dps_attestor1_call_describe (call->proxy,
+    dps_attestor1_call_describe (call->process->proxy,
                                  G_DBUS_CALL_FLAGS_NONE,
                                  -1,
                                  NULL,
@@ -197,7 +209,7 @@ send_verb (GTask *task)
   else if (call->verb == DPS_PLUGIN_PHASE_ANSWER)
     send_answer (task, fds, handle);
   else if (call->verb == DPS_PLUGIN_PHASE_FORGET)
-    dps_attestor1_call_forget (call->proxy,
+    dps_attestor1_call_forget (call->process->proxy,
                                G_DBUS_CALL_FLAGS_NONE,
                                -1,
                                call->cancellable,
@@ -213,8 +225,8 @@ on_configured (GObject *source, GAsyncResult *result, gpointer data)
   DpsPluginCall *call = g_task_get_task_data (data);
   GError *error = NULL;
 
-  if (dps_attestor1_call_configure_finish (call->proxy, NULL, result, &error))
-    send_verb (data);
+  if (dps_attestor1_call_configure_finish (call->process->proxy, NULL, result, &error))
+    call->configured (data);
   else
     dps_plugin_call_end (data, error);
 }
@@ -229,18 +241,19 @@ send_configure (GTask *task)
   g_autoptr (GVariant) tpm = NULL;
   GError *error = NULL;
 
-  self->start_time = call->start_time;
+  self->start_time = call->process->start_time;
   dps_plugin_call_enter (task, DPS_PLUGIN_PHASE_CONFIGURE);
-  secrets = dps_plugin_request_pack_secrets (call->secrets, fds, &error);
+  secrets = dps_plugin_request_pack_secrets (call->terms.secrets, fds, &error);
   if (secrets != NULL)
-    tpm = dps_plugin_request_pack_tpm (self->tpm, fds, &error);
+    tpm = dps_plugin_request_pack_tpm (call->tpm, fds, &error);
+  dps_close_fd (&call->tpm);
   if (tpm == NULL)
     {
       dps_plugin_call_end (task, error);
       return;
     }
-  dps_attestor1_call_configure (call->proxy,
-                                call->settings,
+  dps_attestor1_call_configure (call->process->proxy,
+                                call->terms.settings,
                                 g_steal_pointer (&secrets),
                                 g_steal_pointer (&tpm),
                                 G_DBUS_CALL_FLAGS_NONE,
@@ -286,13 +299,18 @@ new_call (DpsPluginRunner *self,
   call->host_path = self->host_path;
   call->plugin_dir = self->plugin_dir;
   call->name = self->name;
-  call->allowed = self->allowed;
+  call->open_tpm = self->open_tpm;
+  call->open_tpm_data = self->open_tpm_data;
+  call->tpm = -1;
   call->start_override = self->start_deadline;
   call->verb_override = self->verb_deadline;
   call->loaded = send_configure;
+  call->configured = send_verb;
   call->verb = verb;
-  call->settings = dps_plugin_request_pack_settings (settings);
-  call->secrets = copy_secrets (secrets);
+  call->terms = (DpsPluginTerms){ .settings = dps_plugin_request_pack_settings (settings),
+                                  .secrets = copy_secrets (secrets),
+                                  .allowed = self->allowed,
+                                  .tpm = self->tpm };
   call->cancellable = g_cancellable_new ();
   call->free_result = free_result;
   g_task_set_task_data (task, call, dps_plugin_call_free);
@@ -322,7 +340,8 @@ dps_plugin_runner_probe_async (DpsPluginRunner *self,
                                GAsyncReadyCallback callback,
                                gpointer data)
 {
-  dps_plugin_call_start (new_call (self,
+  dps_plugin_queue_push (self->queue,
+                         new_call (self,
                                    DPS_PLUGIN_PHASE_PROBE,
                                    settings,
                                    secrets,
@@ -348,7 +367,8 @@ dps_plugin_runner_describe_async (DpsPluginRunner *self,
                                   GAsyncReadyCallback callback,
                                   gpointer data)
 {
-  dps_plugin_call_start (new_call (self,
+  dps_plugin_queue_push (self->queue,
+                         new_call (self,
                                    DPS_PLUGIN_PHASE_DESCRIBE,
                                    settings,
                                    secrets,
@@ -386,7 +406,7 @@ dps_plugin_runner_answer_async (DpsPluginRunner *self,
   DpsPluginCall *call = g_task_get_task_data (task);
 
   call->input = dps_secret_ref (challenge);
-  dps_plugin_call_start (task);
+  dps_plugin_queue_push (self->queue, task);
 }
 
 DpsSecret *
@@ -423,7 +443,7 @@ dps_plugin_runner_sign_async (DpsPluginRunner *self,
   call->mechanism = g_strdup (mechanism);
   call->input = blob != NULL ? dps_secret_ref (blob) : NULL;
   call->data = g_bytes_ref (data_to_sign);
-  dps_plugin_call_start (task);
+  dps_plugin_queue_push (self->queue, task);
 }
 
 GBytes *
@@ -442,7 +462,8 @@ dps_plugin_runner_forget_async (DpsPluginRunner *self,
                                 GAsyncReadyCallback callback,
                                 gpointer data)
 {
-  dps_plugin_call_start (new_call (self,
+  dps_plugin_queue_push (self->queue,
+                         new_call (self,
                                    DPS_PLUGIN_PHASE_FORGET,
                                    settings,
                                    secrets,
@@ -486,20 +507,30 @@ dps_plugin_runner_set_any_owner (DpsPluginRunner *self, gboolean any_owner)
   allow (self, DPS_PLUGIN_ALLOW_ANY_OWNER, any_owner);
 }
 
-gboolean
-dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error)
+void
+dps_plugin_runner_set_tpm (DpsPluginRunner *self,
+                           DpsPluginTpmOpen open,
+                           gpointer data,
+                           GDestroyNotify destroy)
 {
-  dps_autofd copy = -1;
+  if (self->open_tpm_destroy != NULL)
+    self->open_tpm_destroy (self->open_tpm_data);
+  self->open_tpm = open;
+  self->open_tpm_data = data;
+  self->open_tpm_destroy = destroy;
+  self->tpm = open != NULL ? ++self->tpms : 0;
+}
 
-  if (fd >= 0)
-    {
-      copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
-      if (copy < 0)
-        return dps_set_errno (error, errno, "duplicating the TPM's descriptor");
-    }
-  dps_close_fd (&self->tpm);
-  self->tpm = dps_steal_fd (&copy);
-  return TRUE;
+void
+dps_plugin_runner_set_linger (DpsPluginRunner *self, guint ms)
+{
+  dps_plugin_queue_set_linger (self->queue, ms);
+}
+
+guint
+dps_plugin_runner_count_processes (void)
+{
+  return dps_plugin_process_count ();
 }
 
 void
@@ -519,10 +550,11 @@ dps_plugin_runner_finalize (GObject *object)
 {
   DpsPluginRunner *self = DPS_PLUGIN_RUNNER (object);
 
+  dps_plugin_queue_free (self->queue);
+  dps_plugin_runner_set_tpm (self, NULL, NULL, NULL);
   g_free (self->host_path);
   g_free (self->plugin_dir);
   g_free (self->name);
-  dps_close_fd (&self->tpm);
   G_OBJECT_CLASS (dps_plugin_runner_parent_class)->finalize (object);
 }
 
@@ -537,7 +569,6 @@ dps_plugin_runner_class_init (DpsPluginRunnerClass *klass)
 static void
 dps_plugin_runner_init (DpsPluginRunner *self)
 {
-  self->tpm = -1;
 }
 
 DpsPluginRunner *
@@ -548,5 +579,6 @@ dps_plugin_runner_new (const char *host_path, const char *plugin_dir, const char
   self->host_path = g_strdup (host_path);
   self->plugin_dir = g_strdup (plugin_dir);
   self->name = g_strdup (name);
+  self->queue = dps_plugin_queue_new (self->name);
   return self;
 }

@@ -5,10 +5,11 @@
 
 #include "common/dps-secret.h"
 
-/* DpsPluginRunner: calls the verbs of one attestation plugin, each in a confined process
- * of its own that is killed when its deadline passes and reaped before the call ends.
- * Nothing here waits; everything is called from the main thread and answered in the
- * default main context.
+/* DpsPluginRunner: calls the verbs of one attestation plugin, one after another, each in
+ * a confined process of its own that is killed when its deadline passes and reaped before
+ * the call ends; or, where it is to linger, in that of the call before. Nothing here
+ * waits; everything is called from the main thread and answered in the default main
+ * context. A verb's deadline counts from when its turn has come.
  *
  * Errors, all with a message that begins with "plugin NAME: " and says in which verb:
  *   DPS_ERROR_FAILED            it crashed, left, or broke the connection
@@ -18,6 +19,7 @@
  *   DPS_ERROR_NOT_SUPPORTED     no such plugin, or it has no such verb
  *   DPS_ERROR_ACCESS_DENIED     its file is not trusted
  *   DPS_ERROR_NOT_CONFIGURED, INVALID_ARGUMENT, BUSY   as the plugin says
+ *   whatever the TPM's opening fails with (dps_plugin_runner_set_tpm())
  *   G_IO_ERROR_CANCELLED        the caller's cancellable
  * and for each the process has ended when the caller hears of it. */
 #define DPS_TYPE_PLUGIN_RUNNER (dps_plugin_runner_get_type ())
@@ -78,8 +80,28 @@ void dps_plugin_runner_set_deadlines (DpsPluginRunner *self, guint start, guint 
  * directories above it may belong to anybody. */
 void dps_plugin_runner_set_any_owner (DpsPluginRunner *self, gboolean any_owner);
 
-/* The descriptor that children speak to a TPM on; a copy is kept. -1 = none. */
-gboolean dps_plugin_runner_set_tpm_fd (DpsPluginRunner *self, int fd, GError **error);
+/* Opens the TPM for one process, the caller's and close-on-exec; -1 with error. In the
+ * main thread, so it must not wait. */
+typedef int (*DpsPluginTpmOpen) (gpointer data, GError **error);
+
+/* Processes get a TPM from open, each its own, which ends with the process; what open
+ * fails with is passed on with its domain and code, before there is a process. destroy
+ * (may be NULL) is for data, when the runner has no use for it any more. open NULL = no
+ * TPM. Only while no call is under way. */
+void dps_plugin_runner_set_tpm (DpsPluginRunner *self,
+                                DpsPluginTpmOpen open,
+                                gpointer data,
+                                GDestroyNotify destroy);
+
+/* A process stays for ms after a verb that succeeded and serves the next verb of this
+ * runner where settings, secrets and what it is allowed are the same; another takes its
+ * place otherwise, and after any error. 0, as at first: a process for each verb. The one
+ * that stays ends with the runner; it is reaped by the main loop. */
+void dps_plugin_runner_set_linger (DpsPluginRunner *self, guint ms);
+
+/* Processes of all runners that have not ended or are not reaped. Whoever leaves the
+ * main loop for good lets it go on until there is none. */
+guint dps_plugin_runner_count_processes (void);
 
 /* The one exception from the confinement: children may open sockets of AF_UNIX, for a
  * token daemon. */

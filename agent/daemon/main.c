@@ -7,6 +7,7 @@
 #include "common/dps-log.h"
 #include "common/dps-secret.h"
 #include "core/dps-keeper.h"
+#include "core/dps-plugin-runner.h"
 #include "core/dps-provisioner.h"
 #include "core/dps-settings.h"
 #include "store/dps-host-sealer.h"
@@ -30,6 +31,7 @@
 #define LOCK_WAIT_SECONDS 10
 #define LOCK_RETRY_MS 20
 #define COMMIT_WAIT_SECONDS 10
+#define PLUGINS_WAIT_SECONDS 5
 
 static struct
 {
@@ -87,12 +89,24 @@ typedef struct
   int exit_status;
 } Daemon;
 
+/* A plugin's process ends with its runner, and is gone before the agent is. */
+static void
+wait_for_plugins (void)
+{
+  gint64 deadline = g_get_monotonic_time () + PLUGINS_WAIT_SECONDS * G_USEC_PER_SEC;
+
+  while (dps_plugin_runner_count_processes () > 0 && g_get_monotonic_time () < deadline)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (1000);
+}
+
 static void
 daemon_clear (Daemon *daemon)
 {
   g_clear_object (&daemon->service);
   g_clear_object (&daemon->presence);
   g_clear_object (&daemon->provisioner);
+  wait_for_plugins ();
   g_clear_object (&daemon->report);
   g_clear_object (&daemon->keeper);
   g_clear_object (&daemon->settings);

@@ -61,12 +61,31 @@ speak_to_tpm (const DpsHost *host, DpsPluginDescribeOut *out)
   return write (host->tpm_fd (host), "ping", 4) == 4 ? DPS_PLUGIN_OK : DPS_PLUGIN_FAILED;
 }
 
+/* Which process this is, and how many verbs it has served. */
+static char *
+say_who (void)
+{
+  static guint served;
+
+  return g_strdup_printf ("p%d-%u", getpid (), ++served);
+}
+
 static DpsPluginResult
 hostile_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 {
   const char *behave = host->get_setting (host, "behave");
 
   out->kind = DPS_PLUGIN_KIND_TPM;
+  if (g_str_equal (behave, "who"))
+    {
+      const char *argument = host->get_setting (host, "argument");
+
+      out->registration_id = say_who ();
+      if (argument == NULL || g_str_has_suffix (out->registration_id, "-1"))
+        return DPS_PLUGIN_OK;
+      /* The second time. */
+      behave = argument;
+    }
   if (g_str_equal (behave, "crash"))
     raise (SIGSEGV);
   else if (g_str_equal (behave, "abort"))
@@ -138,9 +157,16 @@ hostile_answer (const DpsHost *host, const DpsPluginView *challenge, DpsPluginBy
 static DpsPluginResult
 hostile_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *signature)
 {
+  const char *behave = host->get_setting (host, "behave");
   DpsPluginView blob;
 
   host->get_blob (host, &blob);
+  if (behave != NULL && g_str_equal (behave, "who"))
+    {
+      signature->data = (guint8 *) say_who ();
+      signature->size = strlen ((const char *) signature->data);
+      return DPS_PLUGIN_OK;
+    }
   signature->data =
       (guint8 *) g_strdup_printf ("%s %s %.*s %.*s",
                                   in->slot == DPS_PLUGIN_SLOT_HUB ? "hub" : "service",

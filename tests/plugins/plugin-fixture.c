@@ -5,6 +5,7 @@
 #include "plugin-fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,13 +73,31 @@ wait_start (Wait *wait)
 }
 
 void
-wait_end (Wait *wait)
+wait_result (Wait *wait)
 {
   guint source = g_timeout_add (TICK, on_tick, wait);
 
   g_main_loop_run (wait->loop);
   g_source_remove (source);
   g_main_loop_unref (wait->loop);
+}
+
+void
+wait_end (Wait *wait)
+{
+  wait_result (wait);
+  assert_no_child ();
+}
+
+void
+wait_gone (void)
+{
+  gint64 limit = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  while (dps_plugin_runner_count_processes () > 0 && g_get_monotonic_time () < limit)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (1000);
+  g_assert_cmpuint (dps_plugin_runner_count_processes (), ==, 0);
   assert_no_child ();
 }
 
@@ -158,6 +177,15 @@ describe (Case *c, GError **error)
   g_object_unref (runner);
   assert_fds (before);
   return description;
+}
+
+int
+open_copy (gpointer data, GError **error)
+{
+  int copy = fcntl (*(int *) data, F_DUPFD_CLOEXEC, 0);
+
+  g_assert_cmpint (copy, >=, 0);
+  return copy;
 }
 
 void

@@ -43,10 +43,15 @@ void wait_start (Wait *wait);
 
 /* Runs the main loop until on_result() was called; then no child is left. */
 void wait_end (Wait *wait);
+/* The same, where one may be. */
+void wait_result (Wait *wait);
 void on_result (GObject *source, GAsyncResult *result, gpointer data);
 
 guint count_fds (void);
 void assert_fds (guint before);
+
+/* Lets the main loop go on until the processes of all runners have ended. */
+void wait_gone (void);
 void assert_no_child (void);
 
 typedef struct
@@ -83,6 +88,9 @@ typedef struct
   DpsError code;
   const char *text; /* the whole message, or its beginning when it ends with '*' */
 } Failure;
+
+/* For dps_plugin_runner_set_tpm(): a copy of the descriptor that data points to. */
+int open_copy (gpointer data, GError **error);
 
 void assert_message (const char *message, const char *text);
 

@@ -433,7 +433,7 @@ test_tcp (void)
       dps_autofd fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       g_autofree char *found = NULL;
 
-      g_assert_true (dps_plugin_runner_set_tpm_fd (runner, fd, NULL));
+      dps_plugin_runner_set_tpm (runner, open_copy, &fd, NULL);
       found = found_by (runner, &call);
       assert_result (found, "connect", allow ? "EACCES" : "EPERM");
       assert_result (found, "bind", "EPERM");

@@ -353,9 +353,9 @@ test_tpm (void)
   int pair[2];
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-  g_assert_true (dps_plugin_runner_set_tpm_fd (runner, pair[0], &error));
-  close (pair[0]);
+  dps_plugin_runner_set_tpm (runner, open_copy, &pair[0], NULL);
   description = describe_with (runner, &call, NULL, &error);
+  close (pair[0]);
   g_assert_no_error (error);
   g_assert_cmpint (read (pair[1], buffer, sizeof buffer), ==, 4);
   g_assert_cmpstr (buffer, ==, "ping");
