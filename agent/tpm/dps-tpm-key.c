@@ -143,6 +143,12 @@ dps_tpm_is_dps_parent (const TPM2B_PUBLIC *public)
          rsa->symmetric.mode.aes == TPM2_ALG_CFB;
 }
 
+gboolean
+dps_tpm_is_unguarded (const TPM2B_PUBLIC *public)
+{
+  return (public->publicArea.objectAttributes & TPMA_OBJECT_NODA) != 0;
+}
+
 static GChecksumType
 checksum_type (TPMI_ALG_HASH hash)
 {

@@ -183,13 +183,15 @@ describe (DpsTpmError code)
     }
 }
 
-/* The resource manager in the kernel answers some commands itself, as a layer. */
+/* A resource manager answers some commands itself, with the TPM's codes: in the kernel
+ * under the layer that tpm2-tss names TSS2_RESMGR_RC_LAYER. */
 static gboolean
 is_from_tpm (TSS2_RC rc)
 {
   TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
 
-  return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_TPM_RC_LAYER;
+  return layer == TSS2_TPM_RC_LAYER || layer == TSS2_RESMGR_RC_LAYER ||
+         layer == TSS2_RESMGR_TPM_RC_LAYER;
 }
 
 gboolean

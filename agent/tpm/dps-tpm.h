@@ -118,6 +118,10 @@ const TPM2B_PUBLIC *dps_tpm_template_ecc_srk (void);
 gboolean dps_tpm_is_storage_parent (const TPM2B_PUBLIC *public);
 gboolean dps_tpm_is_dps_parent (const TPM2B_PUBLIC *public);
 
+/* Whether dictionary-attack protection leaves the key alone (noDA): neither a wrong
+ * password for it nor a power cut while it is in use counts as an attempt. Pure. */
+gboolean dps_tpm_is_unguarded (const TPM2B_PUBLIC *public);
+
 /* An HMAC session, salted to salt_key, with AES-128-CFB for parameters; *session is
  * ESYS_TR_NONE on failure. The salt is encrypted to the public area that the caller has
  * checked the Name of: no other key opens it. */
