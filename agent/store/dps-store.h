@@ -53,6 +53,29 @@ gboolean dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error);
  * shortens no wait. Works on what load and commit refuse. */
 gboolean dps_store_reset (DpsStore *self, GError **error);
 
+/* Goes on with another sealer; a reference is taken. */
+void dps_store_set_sealer (DpsStore *self, DpsSealer *sealer);
+
+/* The levels that the headers of what is stored name, DPS_PROTECTION_BIT(); nothing is
+ * unsealed or authenticated, and what cannot be read is DPS_PROTECTION_BIT_UNKNOWN. 0 =
+ * nothing is stored. For the choice of a sealer. */
+guint32 dps_store_peek_levels (DpsStore *self);
+
+/* Whether a generation at a lower level than the sealer's was there when the store was
+ * last loaded or committed. */
+gboolean dps_store_needs_migration (DpsStore *self);
+
+/* Commits what is stored at the sealer's level, where it is not there yet, and then
+ * removes the generations of all lower levels, as dps_store_commit() does too; so at no
+ * point is there none that can be read. Errors as for dps_store_load() and
+ * dps_store_commit(). */
+gboolean dps_store_migrate (DpsStore *self, GError **error);
+
+/* Moves all generations and seal.v1 to quarantine/ as foreign-NAME, durably, for a store
+ * that was sealed by another TPM: then nothing is stored, and a commit seals anew. Cut
+ * short, it leaves a store that needs it still. */
+gboolean dps_store_set_aside (DpsStore *self, GError **error);
+
 /* Whether the file system was read-only when the store was opened: what is there is
  * served, and every change fails. */
 gboolean dps_store_is_read_only (DpsStore *self);
