@@ -25,6 +25,7 @@ typedef struct
   char *tls;
   char *retry_after;
   char *log_path;
+  char *reveal_path;
   char *port_file;
   char *pid_file;
   int polls;
@@ -52,6 +53,7 @@ options_clear (Options *options)
   g_free (options->tls);
   g_free (options->retry_after);
   g_free (options->log_path);
+  g_free (options->reveal_path);
   g_free (options->port_file);
   g_free (options->pid_file);
 }
@@ -226,6 +228,13 @@ parse_options (Options *o, int *argc, char ***argv, GError **error)
       &o->log_path,
       "Request log, JSON lines; - is the standard output",
       "FILE" },
+    { "reveal-keys",
+      0,
+      0,
+      G_OPTION_ARG_FILENAME,
+      &o->reveal_path,
+      "For tests: write every key made for a TPM to FILE, in clear",
+      "FILE" },
     { "tls",
       0,
       0,
@@ -363,15 +372,17 @@ serve (const Options *options, Program *program, GError **error)
 static int
 run (const Options *options, GError **error)
 {
-  g_autoptr (EmLog) log = em_log_open (options->log_path, error);
+  g_autoptr (EmLog) log = em_log_open (options->log_path, 0666, error);
+  g_autoptr (EmLog) reveal =
+      log != NULL ? em_log_open (options->reveal_path, 0600, error) : NULL;
   g_autoptr (EmServer) server = NULL;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   Program program = { .log = log, .loop = loop };
 
-  if (log == NULL)
+  if (reveal == NULL)
     return EXIT_FAILURE;
 
-  server = em_server_new (&options->server, log);
+  server = em_server_new (&options->server, log, reveal);
   program.server = server;
   if (!em_server_load (server, error))
     return EXIT_BAD_INPUT;

@@ -3,15 +3,14 @@
 
 #include "em-dps.h"
 
+#include "em-access.h"
 #include "em-json.h"
-#include "em-token.h"
 
 #include <string.h>
 
 /* Codes of the error body where the service's own are not known: the status and three
  * digits. */
 #define CODE_BAD_REQUEST 400004
-#define CODE_UNAUTHORIZED 401002
 #define CODE_NOT_FOUND 404201
 #define CODE_ALLOCATION_FAILED 400207
 
@@ -33,8 +32,7 @@ typedef struct
   const EmAnswer *tweak;
   GStrv segments;
   JsonNode *body;
-  EmEnrolment *enrolment;
-  EmTokenVerdict verdict;
+  EmAccess access;
 } Call;
 
 static void
@@ -42,7 +40,7 @@ call_clear (Call *call)
 {
   g_clear_pointer (&call->segments, g_strfreev);
   g_clear_pointer (&call->body, json_node_unref);
-  g_clear_pointer (&call->enrolment, em_enrolment_free);
+  em_access_clear (&call->access);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Call, call_clear)
@@ -110,49 +108,6 @@ is_json_type (const char *type)
          (type[len] == '\0' || type[len] == ';' || type[len] == ' ');
 }
 
-/* The group whose derived key signed the token is the one that vouches. */
-static EmReply *
-check_token (Call *call)
-{
-  const char *id = call->segments[2];
-  g_autofree char *resource =
-      g_strconcat (call->options->id_scope, "/registrations/", id, NULL);
-  g_autoptr (GPtrArray) candidates = em_enrolments_candidates (call->enrolments, id);
-  GBytes *const no_keys[] = { NULL };
-
-  for (guint i = 0; i < MAX (candidates->len, 1); i++)
-    {
-      EmEnrolment *enrolment = candidates->len > 0 ? candidates->pdata[i] : NULL;
-
-      call->verdict = em_token_check (call->request->authorization,
-                                      resource,
-                                      em_token_same_registration,
-                                      "registration",
-                                      enrolment != NULL ? enrolment->keys : no_keys,
-                                      g_get_real_time () / G_USEC_PER_SEC);
-      if (call->verdict == EM_TOKEN_OK)
-        {
-          call->enrolment = g_ptr_array_steal_index (candidates, i);
-          return NULL;
-        }
-      if (call->verdict != EM_TOKEN_BAD_SIGNATURE)
-        break;
-    }
-
-  return em_reply_new_error (401, CODE_UNAUTHORIZED, "Unauthorized");
-}
-
-static EmReply *
-check_access (Call *call)
-{
-  EmReply *reply = check_token (call);
-
-  if (reply == NULL && call->enrolment->status == EM_DISABLED &&
-      call->enrolment->disabled_shape == EM_DISABLED_401)
-    return em_reply_new_error (401, CODE_UNAUTHORIZED, "Unauthorized");
-  return reply;
-}
-
 static EmReply *
 check_body (Call *call, Route route)
 {
@@ -173,6 +128,26 @@ check_body (Call *call, Route route)
   if (route == ROUTE_LOOKUP && json_object_has_member (object, "csr"))
     return em_reply_new_error (400, CODE_BAD_REQUEST, "csr has no place in a lookup");
   return NULL;
+}
+
+/* Some clients send a body with the status poll, so nobody reads it there. */
+static EmReply *
+check_access (Call *call, Route route)
+{
+  EmReply *reply = NULL;
+  gboolean body_first;
+
+  em_access_look_up (&call->access, call->enrolments, call->segments[2]);
+  body_first = em_access_needs_body (&call->access);
+  if (body_first && route != ROUTE_OPERATION)
+    reply = check_body (call, route);
+  if (reply == NULL)
+    reply =
+        em_access_check (&call->access,
+                         call->body != NULL ? json_node_get_object (call->body) : NULL);
+  if (reply == NULL && !body_first && route != ROUTE_OPERATION)
+    reply = check_body (call, route);
+  return reply;
 }
 
 static EmReply *
@@ -212,7 +187,11 @@ add_assignment (JsonObject *state, EmRecord *record)
   add_string (state, "deviceId", record->device_id);
   add_string (state, "substatus", record->substatus);
   add_string (key, "enrollmentGroupId", record->enrolment->group_id);
-  json_object_set_object_member (state, "symmetricKey", key);
+  if (record->host != NULL)
+    add_string (key, "authenticationKey", record->authentication_key);
+  json_object_set_object_member (state,
+                                 record->host != NULL ? "tpm" : "symmetricKey",
+                                 key);
   if (payload != NULL)
     json_object_set_member (state, "payload", json_node_copy (payload));
 }
@@ -269,6 +248,18 @@ operation_reply (Call *call,
 }
 
 static void
+assign (Call *call, EmRecord *record, const char *hub, const char *device_id)
+{
+  if (record->host != NULL)
+    {
+      g_autofree char *data = g_strconcat (hub, "/devices/", device_id, NULL);
+
+      em_tpm_renew_key (call->access.tpm, record, data, call->access.fault);
+    }
+  em_registry_assign (call->registry, record, hub, device_id);
+}
+
+static void
 finish_operation (Call *call,
                   EmRecord *record,
                   EmOperation *operation,
@@ -295,7 +286,7 @@ finish_operation (Call *call,
   record->error_message = g_strdup (message);
 
   if (g_str_equal (status, "assigned"))
-    em_registry_assign (call->registry, record, hub, device_id);
+    assign (call, record, hub, device_id);
   else
     em_record_touch (record);
 }
@@ -352,7 +343,7 @@ static EmReply *
 handle_register (Call *call)
 {
   EmRecord *record = em_registry_register (call->registry,
-                                           g_steal_pointer (&call->enrolment),
+                                           g_steal_pointer (&call->access.enrolment),
                                            call->options->polls);
   EmOperation *operation = g_queue_peek_head (&record->operations);
   const char *host = call->request->host != NULL ? call->request->host : "";
@@ -362,6 +353,8 @@ handle_register (Call *call)
   EmReply *reply;
 
   keep_payload (call, record);
+  g_free (record->host);
+  record->host = g_steal_pointer (&call->access.host);
   if (call->tweak != NULL && call->tweak->operation_status != NULL)
     status = tweaked_status (call, record, operation);
 
@@ -415,10 +408,7 @@ handle_route (Call *call)
   if (reply == NULL)
     reply = check_size_and_type (call, route);
   if (reply == NULL)
-    reply = check_access (call);
-  /* Some clients send a body with the status poll, so nobody reads it there. */
-  if (reply == NULL && route != ROUTE_OPERATION)
-    reply = check_body (call, route);
+    reply = check_access (call, route);
   if (reply != NULL)
     return reply;
 
@@ -433,6 +423,7 @@ EmReply *
 em_dps_handle (const EmDpsOptions *options,
                EmEnrolments *enrolments,
                EmRegistry *registry,
+               EmTpm *tpm,
                const EmRequest *request,
                const EmAnswer *tweak)
 {
@@ -442,14 +433,21 @@ em_dps_handle (const EmDpsOptions *options,
     .registry = registry,
     .request = request,
     .tweak = tweak,
-    .verdict = request->authorization == NULL ? EM_TOKEN_ABSENT : EM_N_TOKEN_VERDICTS,
+    .access = {
+      .id_scope = options->id_scope,
+      .request = request,
+      .tpm = tpm,
+      .challenge = tweak != NULL && tweak->challenge,
+      .fault = tweak != NULL ? tweak->tpm_blob : EM_TPM_SOUND,
+      .verdict = request->authorization == NULL ? EM_TOKEN_ABSENT : EM_N_TOKEN_VERDICTS,
+    },
   };
   EmReply *reply = handle_route (&call);
 
   /* A request refused before its token was looked at. */
-  if (call.verdict == EM_N_TOKEN_VERDICTS)
+  if (call.access.verdict == EM_N_TOKEN_VERDICTS)
     reply->sas = "unchecked";
   else
-    reply->sas = em_token_verdict_name (call.verdict);
+    reply->sas = em_token_verdict_name (call.access.verdict);
   return reply;
 }

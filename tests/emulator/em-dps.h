@@ -6,6 +6,7 @@
 #include "em-registry.h"
 #include "em-request.h"
 #include "em-scenario.h"
+#include "em-tpm.h"
 
 typedef struct
 {
@@ -20,5 +21,6 @@ typedef struct
 EmReply *em_dps_handle (const EmDpsOptions *options,
                         EmEnrolments *enrolments,
                         EmRegistry *registry,
+                        EmTpm *tpm,
                         const EmRequest *request,
                         const EmAnswer *tweak);

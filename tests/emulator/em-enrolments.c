@@ -21,8 +21,8 @@ struct _EmEnrolments
 
 static const char *const file_members[] = { "individual", "groups", NULL };
 static const char *const individual_members[] = {
-  "registrationId", "deviceId",      "hub",     "primaryKey",  "secondaryKey",
-  "status",         "disabledShape", "payload", "attestation", NULL,
+  "registrationId", "deviceId", "hub",         "primaryKey",     "secondaryKey", "status",
+  "disabledShape",  "payload",  "attestation", "endorsementKey", NULL,
 };
 static const char *const group_members[] = {
   "enrollmentGroupId", "hub",     "primaryKey",  "secondaryKey", "status",
@@ -30,7 +30,10 @@ static const char *const group_members[] = {
 };
 static const char *const status_words[] = { "enabled", "disabled", NULL };
 static const char *const shape_words[] = { "401", "state", NULL };
-static const char *const attestation_words[] = { "symmetricKey", NULL };
+/* A group cannot know an endorsement key for each of its members. */
+static const char *const group_attestations[] = { "symmetricKey", NULL };
+static const char *const attestations[] = { "symmetricKey", "tpm", NULL };
+#define ATTESTATION_TPM 1
 
 void
 em_enrolment_free (EmEnrolment *self)
@@ -41,6 +44,7 @@ em_enrolment_free (EmEnrolment *self)
   g_free (self->group_id);
   for (guint i = 0; i < G_N_ELEMENTS (self->keys); i++)
     g_clear_pointer (&self->keys[i], g_bytes_unref);
+  g_free (self->endorsement_key);
   g_clear_pointer (&self->payload, json_node_unref);
   g_free (self);
 }
@@ -92,8 +96,40 @@ read_key (JsonObject *item,
 }
 
 static gboolean
+read_endorsement_key (JsonObject *item,
+                      const char *where,
+                      EmEnrolment *out,
+                      GError **error)
+{
+  static const char member[] = "endorsementKey";
+  g_autofree char *text = NULL;
+  g_autoptr (GBytes) key = NULL;
+  g_autofree EmTpmPublic *parsed = g_new0 (EmTpmPublic, 1);
+  g_autoptr (GError) reason = NULL;
+
+  if (json_object_has_member (item, "primaryKey") ||
+      json_object_has_member (item, "secondaryKey"))
+    return em_json_bad (where, "primaryKey", "cannot be with attestation tpm", error);
+  if (!em_json_get_string (item, where, member, &text, error))
+    return FALSE;
+  if (text == NULL)
+    return em_json_bad (where, member, "missing", error);
+
+  key = em_base64_decode (text);
+  if (key == NULL)
+    return em_json_bad (where, member, "not base64", error);
+  if (!em_tpm_public_parse (key, parsed, &reason))
+    return em_json_bad (where, member, reason->message, error);
+
+  out->endorsement_key = g_steal_pointer (&parsed);
+  return TRUE;
+}
+
+static gboolean
 read_keys (JsonObject *item, const char *where, GBytes **keys, GError **error)
 {
+  if (json_object_has_member (item, "endorsementKey"))
+    return em_json_bad (where, "endorsementKey", "only with attestation tpm", error);
   if (!read_key (item, where, "primaryKey", &keys[0], error))
     return FALSE;
   if (keys[0] == NULL)
@@ -117,7 +153,11 @@ read_payload (JsonObject *item, EmEnrolment *out)
 
 /* What individual enrolments and groups have in common. */
 static gboolean
-read_common (JsonObject *item, const char *where, EmEnrolment *out, GError **error)
+read_common (JsonObject *item,
+             const char *where,
+             const char *const *words,
+             EmEnrolment *out,
+             GError **error)
 {
   int status = EM_ENABLED;
   int shape = EM_DISABLED_401;
@@ -126,13 +166,10 @@ read_common (JsonObject *item, const char *where, EmEnrolment *out, GError **err
   if (!em_json_get_string (item, where, "hub", &out->hub, error) ||
       !em_json_get_word (item, where, "status", status_words, &status, error) ||
       !em_json_get_word (item, where, "disabledShape", shape_words, &shape, error) ||
-      !em_json_get_word (item,
-                         where,
-                         "attestation",
-                         attestation_words,
-                         &attestation,
-                         error) ||
-      !read_keys (item, where, out->keys, error))
+      !em_json_get_word (item, where, "attestation", words, &attestation, error))
+    return FALSE;
+  if (attestation == ATTESTATION_TPM ? !read_endorsement_key (item, where, out, error)
+                                     : !read_keys (item, where, out->keys, error))
     return FALSE;
 
   out->status = status;
@@ -167,7 +204,7 @@ read_individual (JsonObject *item, const char *where, gpointer data, GError **er
   if (!em_json_check_members (item, where, individual_members, error) ||
       !read_required (item, where, "registrationId", &entry->registration_id, error) ||
       !em_json_get_string (item, where, "deviceId", &entry->device_id, error) ||
-      !read_common (item, where, entry, error))
+      !read_common (item, where, attestations, entry, error))
     return FALSE;
 
   if (entry->device_id == NULL)
@@ -186,7 +223,7 @@ read_group (JsonObject *item, const char *where, gpointer data, GError **error)
 
   if (!em_json_check_members (item, where, group_members, error) ||
       !read_required (item, where, "enrollmentGroupId", &entry->group_id, error) ||
-      !read_common (item, where, entry, error))
+      !read_common (item, where, group_attestations, entry, error))
     return FALSE;
 
   g_ptr_array_add (self->groups, g_steal_pointer (&entry));
@@ -231,6 +268,7 @@ enrolment_view (const EmEnrolment *entry, const char *registration_id)
   for (guint i = 0; entry->keys[i] != NULL; i++)
     view->keys[i] = group ? em_derive_key (entry->keys[i], registration_id)
                           : g_bytes_ref (entry->keys[i]);
+  view->endorsement_key = g_memdup2 (entry->endorsement_key, sizeof (EmTpmPublic));
   return view;
 }
 

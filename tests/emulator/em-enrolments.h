@@ -2,6 +2,8 @@
 /* Who may register: the individual enrolments and the groups of the enrolments file. */
 #pragma once
 
+#include "em-tpm-blob.h"
+
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
@@ -19,7 +21,8 @@ typedef enum
   EM_DISABLED_STATE,
 } EmDisabledShape;
 
-/* One registration's view of an enrolment; for a group, KEYS are the derived ones. */
+/* One registration's view of an enrolment; for a group, KEYS are the derived ones. With
+ * an endorsement key there are none until one is made for the host. */
 typedef struct
 {
   char *registration_id;
@@ -27,6 +30,7 @@ typedef struct
   char *hub;
   char *group_id;
   GBytes *keys[3];
+  EmTpmPublic *endorsement_key;
   EmStatus status;
   EmDisabledShape disabled_shape;
   JsonNode *payload;

@@ -6,6 +6,7 @@
 #include "em-json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 struct _EmLog
@@ -15,7 +16,7 @@ struct _EmLog
 };
 
 EmLog *
-em_log_open (const char *path, GError **error)
+em_log_open (const char *path, int mode, GError **error)
 {
   EmLog *self;
   FILE *file = NULL;
@@ -24,7 +25,9 @@ em_log_open (const char *path, GError **error)
     file = stdout;
   else if (path != NULL)
     {
-      file = fopen (path, "ae");
+      int fd = open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+
+      file = fd >= 0 ? fdopen (fd, "a") : NULL;
       if (file == NULL)
         {
           g_set_error (error,

@@ -8,8 +8,9 @@
 
 typedef struct _EmLog EmLog;
 
-/* PATH may be "-" for the standard output, or NULL for a log that keeps nothing. */
-EmLog *em_log_open (const char *path, GError **error);
+/* PATH may be "-" for the standard output, or NULL for a log that keeps nothing. MODE is
+ * that of a file it makes. */
+EmLog *em_log_open (const char *path, int mode, GError **error);
 void em_log_free (EmLog *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EmLog, em_log_free)
 

@@ -33,6 +33,8 @@ record_free (EmRecord *record)
 {
   g_clear_pointer (&record->enrolment, em_enrolment_free);
   g_clear_pointer (&record->request_payload, json_node_unref);
+  g_free (record->host);
+  g_free (record->authentication_key);
   g_queue_clear_full (&record->operations, (GDestroyNotify) operation_free);
   g_free (record->hub);
   g_free (record->device_id);

@@ -3,6 +3,7 @@
  * which hub. */
 #pragma once
 
+#include "em-challenges.h"
 #include "em-enrolments.h"
 
 /* A device may re-register for ever; only this many of its operations can still be asked
@@ -20,7 +21,9 @@ typedef struct
 {
   EmEnrolment *enrolment;
   JsonNode *request_payload;
-  GQueue operations; /* newest first */
+  EmTpmHost *host;          /* NULL without a TPM */
+  char *authentication_key; /* the blob of the last assignment, or NULL */
+  GQueue operations;        /* newest first */
   char *hub;
   char *device_id;
   const char *substatus;

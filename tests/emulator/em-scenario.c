@@ -63,6 +63,8 @@ static const char *const answer_members[] = {
   "date",
   "network-401",
   "header-size",
+  "challenge",
+  "tpm-blob",
   NULL,
 };
 static const char *const host_words[] = { "any", "dps", "hub", NULL };
@@ -247,7 +249,14 @@ read_meaning (JsonObject *answer, const char *where, EmAnswer *out, GError **err
                              &out->error_message,
                              error) &&
          em_json_get_string (answer, where, "hub", &out->hub, error) &&
-         em_json_get_string (answer, where, "device-id", &out->device_id, error);
+         em_json_get_string (answer, where, "device-id", &out->device_id, error) &&
+         em_json_get_boolean (answer, where, "challenge", &out->challenge, error) &&
+         em_json_get_word (answer,
+                           where,
+                           "tpm-blob",
+                           em_tpm_fault_words,
+                           &out->tpm_blob,
+                           error);
 }
 
 static gboolean

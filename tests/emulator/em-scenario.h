@@ -4,6 +4,7 @@
 #pragma once
 
 #include "em-reply.h"
+#include "em-tpm-fault.h"
 
 #include <gio/gio.h>
 
@@ -30,6 +31,8 @@ typedef struct
   char *date;
   gboolean network_401;
   gint64 header_size;
+  gboolean challenge;
+  int tpm_blob; /* EmTpmFault */
 } EmAnswer;
 
 typedef struct _EmScenario EmScenario;

@@ -32,6 +32,7 @@ struct _EmServer
   EmEnrolments *enrolments;
   EmScenario *scenario;
   EmRegistry *registry;
+  EmTpm *tpm;
   GHashTable *delays; /* suspended MHD_Connection → id of its timer */
   gboolean stopping;
 };
@@ -44,7 +45,7 @@ typedef struct
 } Delay;
 
 EmServer *
-em_server_new (const EmServerOptions *options, EmLog *log)
+em_server_new (const EmServerOptions *options, EmLog *log, EmLog *reveal)
 {
   EmServer *self = g_new0 (EmServer, 1);
 
@@ -54,6 +55,7 @@ em_server_new (const EmServerOptions *options, EmLog *log)
   self->enrolments = em_enrolments_new ();
   self->scenario = em_scenario_new ();
   self->registry = em_registry_new ();
+  self->tpm = em_tpm_new (reveal);
   self->delays = g_hash_table_new (NULL, NULL);
   return self;
 }
@@ -86,6 +88,7 @@ em_server_free (EmServer *self)
   g_hash_table_unref (self->delays);
   gnutls_memset (self->ticket_key.data, 0, self->ticket_key.size);
   gnutls_free (self->ticket_key.data);
+  em_tpm_free (self->tpm);
   em_registry_free (self->registry);
   em_scenario_free (self->scenario);
   em_enrolments_free (self->enrolments);
@@ -169,6 +172,7 @@ route (EmServer *self, const EmRequest *request)
     reply = em_dps_handle (&self->options->dps,
                            self->enrolments,
                            self->registry,
+                           self->tpm,
                            request,
                            answer);
 

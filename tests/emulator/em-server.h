@@ -23,8 +23,9 @@ typedef struct
 
 typedef struct _EmServer EmServer;
 
-/* OPTIONS and LOG are borrowed for the life of the server. */
-EmServer *em_server_new (const EmServerOptions *options, EmLog *log);
+/* OPTIONS, LOG and REVEAL, which gets the keys made for TPMs, are borrowed for the life
+ * of the server. */
+EmServer *em_server_new (const EmServerOptions *options, EmLog *log, EmLog *reveal);
 void em_server_free (EmServer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (EmServer, em_server_free)
 

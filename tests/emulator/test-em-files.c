@@ -12,6 +12,18 @@
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
 
+/* A published endorsement key. */
+#define ENDORSEMENT                                                                      \
+  "AToAAQALAAMAsgAgg3GXZ0SEs/gakMyNRqXXJP1S124GUgtk8qHaGzMUaaoABgCAAEMAEAgAAAAAAAEAopqg" \
+  "kUBwtpr1sCgVJcEZxsJtpmtOAt9K7SjGFe4hsp6DJ/dd2E5UFzBC+Jp8Fzqf5ukRBkqrAgIuAvHRsruIedk1" \
+  "uarJSLhbDpFLHxFd7iDNcYfrvdgVNT2T9zrvkh2y04WuRQg2D5qf0tZF82jeTjR/YJK7uWhaRwWOwZ3b1XD9" \
+  "l6wFOrwK/Ic0PEsjneFXQzL0n9uKyuHmHNz+wHppmOiMAabvnXXEin9ou7/iowY/+YhFm3j7atsVvxMI5HEM" \
+  "3Mq+W4imUuzPxVX7fZH+oWPKP5ofpWBTf+MdttGby1AjGnv8JE69JriOYoZG2/4qbsfv9M7a7NFrBlaW7Rt3" \
+  "6w=="
+
+#define TPM(members)                                                                     \
+  "{\"individual\":[{\"registrationId\":\"a\",\"attestation\":\"tpm\"," members "}]}"
+
 /* A file that lives as long as a test. */
 typedef struct
 {
@@ -98,6 +110,20 @@ test_candidates (Fixture *f, gconstpointer data)
 }
 
 static void
+test_tpm_enrolment (Fixture *f, gconstpointer data)
+{
+  g_autoptr (EmEnrolments) enrolments =
+      load_enrolments (f, TPM ("\"endorsementKey\":\"" ENDORSEMENT "\""));
+  g_autoptr (GPtrArray) candidates = em_enrolments_candidates (enrolments, "A");
+  const EmEnrolment *entry = candidates->pdata[0];
+
+  g_assert_cmpuint (candidates->len, ==, 1);
+  g_assert_null (entry->keys[0]);
+  g_assert_nonnull (entry->endorsement_key);
+  g_assert_cmpuint (entry->endorsement_key->modulus[0], ==, 0xa2);
+}
+
+static void
 test_bad_enrolments (Fixture *f, gconstpointer data)
 {
   static const struct
@@ -126,8 +152,22 @@ test_bad_enrolments (Fixture *f, gconstpointer data)
       "\"},{\"registrationId\":\"A\",\"primaryKey\":\"" KEY "\"}]}",
       "individual[1].registrationId: appears twice" },
     { "{\"individual\":[{\"registrationId\":\"a\",\"primaryKey\":\"" KEY
-      "\",\"attestation\":\"tpm\"}]}",
-      "individual[0].attestation: not one of symmetricKey" },
+      "\",\"attestation\":\"x509\"}]}",
+      "individual[0].attestation: not one of symmetricKey, tpm" },
+    { "{\"groups\":[{\"enrollmentGroupId\":\"g\",\"attestation\":\"tpm\"}]}",
+      "groups[0].attestation: not one of symmetricKey" },
+    { "{\"groups\":[{\"enrollmentGroupId\":\"g\",\"endorsementKey\":\"" ENDORSEMENT
+      "\"}]}",
+      "groups[0].endorsementKey: unknown member" },
+    { TPM ("\"endorsementKey\":\"" ENDORSEMENT "\",\"primaryKey\":\"" KEY "\""),
+      "individual[0].primaryKey: cannot be with attestation tpm" },
+    { TPM ("\"deviceId\":\"d\""), "individual[0].endorsementKey: missing" },
+    { TPM ("\"endorsementKey\":1"), "individual[0].endorsementKey: not a string" },
+    { TPM ("\"endorsementKey\":\"A\""), "individual[0].endorsementKey: not base64" },
+    { TPM ("\"endorsementKey\":\"AAIAIw==\""), "endorsementKey: not an RSA key" },
+    { "{\"individual\":[{\"registrationId\":\"a\",\"primaryKey\":\"" KEY
+      "\",\"endorsementKey\":\"" ENDORSEMENT "\"}]}",
+      "individual[0].endorsementKey: only with attestation tpm" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
@@ -170,6 +210,9 @@ test_bad_scenarios (Fixture *f, gconstpointer data)
     { "{\"answer\":{\"code\":1}}", "rules[0].answer.code: unknown member" },
     { "{\"answer\":{\"status\":700}}", "rules[0].answer.status: not a whole number" },
     { "{\"answer\":{\"status\":\"429\"}}", "rules[0].answer.status: not a whole number" },
+    { "{\"answer\":{\"challenge\":1}}", "rules[0].answer.challenge: not true" },
+    { "{\"answer\":{\"tpm-blob\":\"truncated-7\"}}",
+      "rules[0].answer.tpm-blob: not one of sound, missing, other-ek" },
     { "{\"answer\":{\"reset\":1}}", "rules[0].answer.reset: not true or false" },
     { "{\"answer\":{\"framing\":\"x\"}}", "rules[0].answer.framing: not one of" },
     { "{\"answer\":{\"body\":\"\",\"json\":1}}", "rules[0].answer.json: cannot be" },
@@ -283,6 +326,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   add ("/enrolments/candidates/individual-wins", test_candidates);
+  add ("/enrolments/load/takes-an-endorsement-key", test_tpm_enrolment);
   add ("/enrolments/load/names-what-is-wrong", test_bad_enrolments);
   add ("/scenario/load/names-what-is-wrong", test_bad_scenarios);
   add ("/scenario/match/counts", test_counts);
