@@ -120,7 +120,7 @@ check_body (Call *call, Route route)
     return em_reply_new_error (400, CODE_BAD_REQUEST, "The body is not a JSON object");
 
   object = json_node_get_object (call->body);
-  id = json_object_get_string_member_with_default (object, "registrationId", NULL);
+  id = em_json_peek_string (object, "registrationId");
   if (id == NULL || g_ascii_strcasecmp (id, call->segments[2]) != 0)
     return em_reply_new_error (400,
                                CODE_BAD_REQUEST,

@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+const char *
+em_json_peek_string (JsonObject *object, const char *member)
+{
+  JsonNode *node = json_object_get_member (object, member);
+
+  return node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node)
+                                                      : NULL;
+}
+
 gboolean
 em_json_bad (const char *where, const char *member, const char *why, GError **error)
 {

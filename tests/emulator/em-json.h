@@ -15,6 +15,9 @@
 JsonNode *em_json_parse (const char *data, gsize len, GError **error);
 JsonObject *em_json_load (const char *path, GError **error);
 char *em_json_text (JsonNode *node);
+/* The text of a member of somebody else's object; NULL where there is none or it is
+ * something else. */
+const char *em_json_peek_string (JsonObject *object, const char *member);
 gboolean em_json_bad (const char *where,
                       const char *member,
                       const char *why,

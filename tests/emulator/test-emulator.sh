@@ -259,6 +259,8 @@ request $dps PUT "$put" "${auth[@]}" -d "$(json_body dev-01)"
 ok "a missing api-version is 400" is "$status" 400
 request $dps PUT "$put?$api" "${auth[@]}" -d "$(json_body dev-02)"
 ok "another registrationId in the body is 400" is "$status" 400
+request $dps PUT "$put?$api" "${auth[@]}" -d '{"registrationId":{}}'
+ok "… and one that is no string" is "$status" 400
 request $dps PUT "$put?$api" "${auth[@]}" -d '{"registrationId"'
 ok "broken JSON is 400" is "$status" 400
 request $dps PUT "$put?$api" "${auth[@]}" -d "$(printf '[%.0s' {1..60000})"
