@@ -20,7 +20,7 @@ gboolean dps_name_check_device_id (const char *id, GError **error);
  * no address, port, scheme or trailing dot. */
 gboolean dps_name_check_host (const char *host, GError **error);
 
-/* [a-z0-9-]{1,32}, as plugin and credential names are. */
+/* [a-z0-9-]{1,32}, as plugin names, credential names and causes are. */
 gboolean dps_name_check_plugin (const char *name, GError **error);
 
 /* UTF-8, at most max bytes, no control characters. what names the value in the message.

@@ -4,6 +4,7 @@
 #include "core/dps-attestation.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
+#include "core/dps-plugin-cause.h"
 #include "core/dps-plugin-confinement.h"
 
 /* The name under which a plugin gets key-file= or an imported key. */
@@ -56,29 +57,6 @@ finish (GTask *task, DpsFailure *failure)
   g_object_unref (task);
 }
 
-static DpsFailureKind
-kind_of_plugin_error (const GError *error)
-{
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return DPS_FAILURE_CANCELLED;
-  if (error->domain != DPS_ERROR)
-    return DPS_FAILURE_PLUGIN_CRASHED;
-  switch (error->code)
-    {
-    case DPS_ERROR_TIMED_OUT:
-      return DPS_FAILURE_PLUGIN_TIMED_OUT;
-    case DPS_ERROR_FAILED:
-      return DPS_FAILURE_PLUGIN_CRASHED;
-    case DPS_ERROR_BUSY:
-      return DPS_FAILURE_PLUGIN_LATER;
-    case DPS_ERROR_NOT_CONFIGURED:
-    case DPS_ERROR_INVALID_ARGUMENT:
-      return DPS_FAILURE_PLUGIN_REFUSED;
-    default:
-      return DPS_FAILURE_PLUGIN_UNUSABLE;
-    }
-}
-
 static gboolean
 choose_registration_id (Run *run, const DpsPluginDescription *description, GError **error)
 {
@@ -112,7 +90,7 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
       dps_plugin_runner_describe_finish (DPS_PLUGIN_RUNNER (source), result, &error);
 
   if (description == NULL)
-    finish (task, dps_failure_new_from_error (kind_of_plugin_error (error), error));
+    finish (task, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
   else if (description->key == NULL)
     finish (task, dps_failure_new (DPS_FAILURE_PLUGIN_REFUSED, "the plugin gave no key"));
   else if (!choose_registration_id (run, description, &error))

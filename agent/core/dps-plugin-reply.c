@@ -127,6 +127,29 @@ dps_plugin_reply_signature (GVariant *signature, GError **error)
   return g_bytes_new (data, size);
 }
 
+char *
+dps_plugin_reply_take_cause (GError *error)
+{
+  const char *start = strstr (error->message, ": [");
+  const char *end = start != NULL ? strstr (start, "] ") : NULL;
+  g_autofree char *word = NULL;
+  char *message;
+
+  if (end == NULL || !g_str_has_prefix (error->message, "plugin ") ||
+      start != strchr (error->message, ':'))
+    return NULL;
+  word = g_strndup (start + strlen (": ["), (gsize) (end - start) - strlen (": ["));
+  if (!dps_name_check_plugin (word, NULL))
+    return NULL;
+  message = g_strdup_printf ("%.*s%s",
+                             (int) (start - error->message) + (int) strlen (": "),
+                             error->message,
+                             end + strlen ("] "));
+  g_free (error->message);
+  error->message = message;
+  return g_steal_pointer (&word);
+}
+
 static GHashTable *
 parse_material (GVariant *material, GError **error)
 {

@@ -33,5 +33,9 @@ DpsSecret *dps_plugin_reply_bytes (GUnixFDList *fds,
                                    const char *what,
                                    GError **error);
 
+/* The cause that the process put in front of an error's text, "plugin NAME: [cause] …":
+ * takes it off the message; the caller's, or NULL where there is none. */
+char *dps_plugin_reply_take_cause (GError *error);
+
 /* signature: ay. */
 GBytes *dps_plugin_reply_signature (GVariant *signature, GError **error);

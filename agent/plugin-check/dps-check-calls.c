@@ -3,6 +3,7 @@
 
 #include "plugin-check/dps-check-calls.h"
 #include "common/dps-error.h"
+#include "core/dps-plugin-reply.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,8 @@ dps_check_call (DpsCheckHost *self, DpsCheckVerb verb, const DpsCheckInput *inpu
   g_object_unref (wait.result);
   took = g_get_monotonic_time () - before - dps_plugin_runner_get_start_time (runner);
   out->ms = (guint) (MAX (took, 0) / 1000);
+  if (out->error != NULL)
+    g_free (dps_plugin_reply_take_cause (out->error));
   out->end = end_of (self, verb, runner, out->error);
   return out;
 }

@@ -29,6 +29,7 @@ dps_check_exercise_free (DpsCheckExercise *self)
   g_free (self->complaint);
   g_ptr_array_unref (self->settings);
   g_ptr_array_unref (self->secrets);
+  g_ptr_array_unref (self->causes);
   g_free (self);
 }
 
@@ -84,6 +85,8 @@ parse_line (DpsCheckExercise *self, const char *line)
     g_ptr_array_add (self->settings, g_strdup (line + strlen ("asks setting ")));
   else if (g_str_has_prefix (line, "asks secret "))
     g_ptr_array_add (self->secrets, g_strdup (line + strlen ("asks secret ")));
+  else if (g_str_has_prefix (line, "cause "))
+    g_ptr_array_add (self->causes, g_strcompress (line + strlen ("cause ")));
   else if (g_str_has_prefix (line, "verb ") && find_verb (line + strlen ("verb "), &verb))
     self->has[verb] = TRUE;
   else if (g_str_has_prefix (line, "call "))
@@ -144,6 +147,7 @@ dps_check_exercise_parse (const char *report, const char *errors)
 
   self->settings = g_ptr_array_new_with_free_func (g_free);
   self->secrets = g_ptr_array_new_with_free_func (g_free);
+  self->causes = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; lines[i] != NULL; i++)
     parse_line (self, lines[i]);
   if (complaint != NULL && strstr (complaint, "has encountered a fatal error") == NULL)

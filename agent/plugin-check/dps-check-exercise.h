@@ -44,6 +44,7 @@ typedef struct
   DpsCheckExercised bare[DPS_CHECK_N_VERBS]; /* without settings and secrets */
   GPtrArray *settings;                       /* char *, what it asked for */
   GPtrArray *secrets;
+  GPtrArray *causes; /* char *, that it named */
 } DpsCheckExercise;
 
 /* Runs program for plugin_file with the settings (char * → char *) and the files of the

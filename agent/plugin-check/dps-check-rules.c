@@ -86,6 +86,11 @@ const DpsCheckRule dps_check_bare_rule = {
   " FALSE; anything but OK comes with a text by host->set_error()",
   "return DPS_PLUGIN_NOT_CONFIGURED, and name the missing key in the text",
 };
+const DpsCheckRule dps_check_cause_rule = {
+  "cause",
+  "a cause named by host->set_cause() is one word, [a-z0-9-]{1,32}; any other is dropped",
+  "pass a word as the agent's table of failures has it, and the rest to set_error()",
+};
 const DpsCheckRule dps_check_deadline_rule = {
   "deadlines",
   "probe has 2 s, describe 10 s, answer 20 s, sign 5 s, forget 10 s; a plugin that "

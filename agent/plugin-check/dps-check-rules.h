@@ -16,6 +16,7 @@ extern const DpsCheckRule dps_check_answer_rule;
 extern const DpsCheckRule dps_check_sign_rule;
 extern const DpsCheckRule dps_check_forget_rule;
 extern const DpsCheckRule dps_check_bare_rule;
+extern const DpsCheckRule dps_check_cause_rule;
 extern const DpsCheckRule dps_check_deadline_rule;
 extern const DpsCheckRule dps_check_secrets_rule;
 extern const DpsCheckRule dps_check_memory_rule;

@@ -144,6 +144,26 @@ check_alone (DpsCheckRun *self)
 }
 
 static void
+check_causes (DpsCheckRun *self)
+{
+  GPtrArray *causes = self->exercise->causes;
+
+  for (guint i = 0; i < causes->len; i++)
+    if (!dps_name_check_plugin (causes->pdata[i], NULL))
+      {
+        dps_check_report_fail (self->report,
+                               &dps_check_cause_rule,
+                               "it names '%s'",
+                               dps_check_run_quote (self, causes->pdata[i]));
+        return;
+      }
+  dps_check_report_ok (self->report,
+                       &dps_check_cause_rule,
+                       causes->len > 0 ? "%u words" : "it names none",
+                       causes->len);
+}
+
+static void
 check_deadlines (DpsCheckRun *self)
 {
   g_autofree char *time = dps_check_run_describe_time (self);
@@ -228,6 +248,7 @@ run (DpsCheckRun *self)
     dps_check_forget (self);
   dps_check_bare (self);
   dps_check_secrets (self);
+  check_causes (self);
   check_deadlines (self);
   check_memory (self);
 }

@@ -98,6 +98,15 @@ set_error (const DpsHost *host, const char *text)
 }
 
 static void
+set_cause (const DpsHost *host, const char *cause)
+{
+  g_autofree char *escaped = cause != NULL ? g_strescape (cause, NULL) : NULL;
+
+  if (escaped != NULL && g_hash_table_add (asked, g_strconcat ("cause ", escaped, NULL)))
+    fprintf (report, "cause %s\n", escaped);
+}
+
+static void
 log_line (const DpsHost *host, DpsPluginLogLevel level, const char *text)
 {
 }
@@ -335,7 +344,8 @@ exercise (const DpsPluginInfo *info, Verb verb, const Given *given, guint calls)
                            .get_blob = get_blob,
                            .tpm_fd = tpm_fd,
                            .set_error = set_error,
-                           .log = log_line };
+                           .log = log_line,
+                           .set_cause = set_cause };
           gint64 start = g_get_monotonic_time ();
           gboolean within;
 

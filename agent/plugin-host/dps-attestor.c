@@ -48,6 +48,7 @@ static gboolean
 check_result (DpsAttestor *self, const char *verb, DpsPluginResult result, GError **error)
 {
   g_autofree char *text = dps_host_context_take_error (self->context);
+  g_autofree char *cause = dps_host_context_take_cause (self->context);
 
   if (result == DPS_PLUGIN_OK)
     return TRUE;
@@ -60,6 +61,8 @@ check_result (DpsAttestor *self, const char *verb, DpsPluginResult result, GErro
                      "%s: %s",
                      verb,
                      text != NULL && *text != '\0' ? text : results[i].text);
+        if (cause != NULL)
+          g_prefix_error (error, "[%s] ", cause);
         return FALSE;
       }
   g_set_error (error,

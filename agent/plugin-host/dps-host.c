@@ -5,6 +5,7 @@
 #include "common/dps-error.h"
 #include "common/dps-io.h"
 #include "common/dps-memfd.h"
+#include "common/dps-name.h"
 
 #include <errno.h>
 #include <string.h>
@@ -88,7 +89,9 @@ host_set_cause (const DpsHost *host, const char *cause)
   DpsHostContext *self = host->priv;
 
   g_free (self->cause);
-  self->cause = g_strdup (cause);
+  self->cause = NULL;
+  if (cause != NULL && dps_name_check_plugin (cause, NULL))
+    self->cause = g_strdup (cause);
 }
 
 /* The agent reads standard error; the number in front is the level, as systemd has it. */
@@ -163,6 +166,12 @@ char *
 dps_host_context_take_error (DpsHostContext *self)
 {
   return g_steal_pointer (&self->error);
+}
+
+char *
+dps_host_context_take_cause (DpsHostContext *self)
+{
+  return g_steal_pointer (&self->cause);
 }
 
 gboolean

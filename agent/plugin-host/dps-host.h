@@ -43,3 +43,6 @@ void dps_host_context_set_blob (DpsHostContext *self, DpsPluginView blob);
 
 /* What the plugin said through set_error() since the last call; the caller's, or NULL. */
 char *dps_host_context_take_error (DpsHostContext *self);
+
+/* The same of set_cause(), where it is a word. */
+char *dps_host_context_take_cause (DpsHostContext *self);

@@ -70,6 +70,24 @@ say_who (void)
   return g_strdup_printf ("p%d-%u", getpid (), ++served);
 }
 
+/* "CAUSE fails"; "CAUSE works"; "CAUSE is-taken-back". */
+static DpsPluginResult
+name_cause (const DpsHost *host, const char *behave)
+{
+  const char *end = strrchr (behave, ' ');
+  g_autofree char *cause = g_strndup (behave, (gsize) (end - behave));
+
+  if (!DPS_HOST_HAS_SET_CAUSE (host))
+    return DPS_PLUGIN_NOT_SUPPORTED;
+  host->set_cause (host, cause);
+  if (g_str_equal (end, " is-taken-back"))
+    host->set_cause (host, NULL);
+  if (g_str_equal (end, " works"))
+    return DPS_PLUGIN_OK;
+  host->set_error (host, "[text] of its own");
+  return DPS_PLUGIN_BUSY;
+}
+
 static DpsPluginResult
 hostile_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 {
@@ -120,6 +138,8 @@ hostile_describe (const DpsHost *host, DpsPluginDescribeOut *out)
     out->kind = DPS_PLUGIN_KIND_SYMMETRIC_KEY;
   else if (g_str_equal (behave, "tpm"))
     return speak_to_tpm (host, out);
+  else if (g_str_has_prefix (behave, "cause "))
+    return name_cause (host, behave + strlen ("cause "));
   else if (g_str_equal (behave, "bad-text"))
     {
       host->set_error (host, "first\nsecond \033[31m\xff");

@@ -194,6 +194,34 @@ test_other_terms (void)
   end (runner, fds);
 }
 
+/* The cause of a verb that succeeded is not that of the next, which fails without one. */
+static void
+test_cause (void)
+{
+  Case c = { "hostile", "cause tpm-lockout works" };
+  guint fds = count_fds ();
+  DpsPluginRunner *runner = lingering (&c, LONG);
+  g_autoptr (GHashTable) settings = settings_of (&c);
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (GAsyncResult) described = NULL, forgotten = NULL;
+  g_autoptr (GError) error = NULL;
+  Wait wait;
+
+  ask (runner, &c, NULL, &wait);
+  wait_result (&wait);
+  described = wait.result;
+  description = dps_plugin_runner_describe_finish (runner, described, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (dps_plugin_runner_count_processes (), ==, 1);
+  wait_start (&wait);
+  dps_plugin_runner_forget_async (runner, settings, NULL, NULL, on_result, &wait);
+  wait_result (&wait);
+  forgotten = wait.result;
+  g_assert_false (dps_plugin_runner_forget_finish (runner, forgotten, &error));
+  assert_message (error->message, "plugin hostile: forget: the handle is in use");
+  end (runner, fds);
+}
+
 static void
 test_over (void)
 {
@@ -466,6 +494,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/linger/serves-the-next", test_next);
   g_test_add_func ("/plugin/linger/not-unasked", test_none);
   g_test_add_func ("/plugin/linger/not-for-other-settings", test_other_terms);
+  g_test_add_func ("/plugin/linger/cause", test_cause);
   g_test_add_func ("/plugin/linger/is-over", test_over);
   g_test_add_func ("/plugin/linger/dies-idle", test_dies_idle);
   add_table ("/plugin/linger/ends-with",

@@ -36,6 +36,7 @@
 #define READS_BEYOND_SECRET 24
 #define OPENS_SOCKET 25
 #define NEEDS_SERIAL 26
+#define HAS_BAD_CAUSE 27
 /* From here on they sign. */
 #define SIGNS 30
 #define CRASHES_ON_SIGN 31
@@ -107,7 +108,11 @@ bad_describe (const DpsHost *host, DpsPluginDescribeOut *out)
   DpsPluginView key;
 
   if (!host->get_secret (host, "key", &key))
-    return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
+    {
+      if (DPS_HOST_HAS_SET_CAUSE (host))
+        host->set_cause (host, BAD == HAS_BAD_CAUSE ? "No Key\n" : "no-key");
+      return refuse (host, DPS_PLUGIN_NOT_CONFIGURED, "there is no key: set key-file=");
+    }
   if (BAD == DESCRIBES_SLOWLY)
     g_usleep (21 * G_USEC_PER_SEC / 2);
   if (BAD == NEEDS_SERIAL)

@@ -72,6 +72,7 @@ slow deadlines within 2000 ms
 silent unconfigured describe
 needs-serial unconfigured without the setting 'serial'
 bad-id describe letters
+bad-cause cause No Key
 uses-the-hosts libraries undefined symbol: g_
 exports-more symbols further_export
 exports-reserved symbols _further_export
