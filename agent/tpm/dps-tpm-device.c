@@ -52,22 +52,40 @@ dps_tpm_device_check (const char *tcti, GError **error)
   return FALSE;
 }
 
+/* -1, with errno as it is. */
+static int
+close_after_failure (int fd)
+{
+  int saved = errno;
+
+  close (fd);
+  errno = saved;
+  return -1;
+}
+
 static int
 connect_to (const char *path)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int saved;
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
   if (fd < 0)
     return -1;
   strncpy (address.sun_path, path, sizeof address.sun_path - 1);
   if (connect (fd, (struct sockaddr *) &address, sizeof address) == 0)
     return fd;
-  saved = errno;
-  close (fd);
-  errno = saved;
-  return -1;
+  return close_after_failure (fd);
+}
+
+/* Only the opening must not wait: what is written and read then does. */
+static int
+make_blocking (int fd)
+{
+  int flags = fcntl (fd, F_GETFL);
+
+  if (flags >= 0 && fcntl (fd, F_SETFL, flags & ~O_NONBLOCK) == 0)
+    return fd;
+  return close_after_failure (fd);
 }
 
 /* Where /dev/tpmrm0 is not there and /dev/tpm0 is, the kernel has no resource manager. */
@@ -114,10 +132,18 @@ fail_to_open (const char *path, gboolean simulator, int code, GError **error)
                    "'%s' may not be opened by this user",
                    path);
       return -1;
+    case EBUSY:
+    case EAGAIN:
+      g_set_error (error,
+                   DPS_TPM_ERROR,
+                   DPS_TPM_ERROR_BUSY,
+                   "'%s' takes no further user now",
+                   path);
+      return -1;
     default:
       g_set_error (error,
                    DPS_TPM_ERROR,
-                   code == EBUSY ? DPS_TPM_ERROR_BUSY : DPS_TPM_ERROR_FAILED,
+                   DPS_TPM_ERROR_FAILED,
                    "opening '%s': %s",
                    path,
                    g_strerror (code));
@@ -134,6 +160,8 @@ dps_tpm_device_open (const char *tcti, GError **error)
   if (!dps_tpm_device_check (tcti, error))
     return -1;
   fd = simulator ? connect_to (path_of (tcti))
-                 : open (path_of (tcti), O_RDWR | O_CLOEXEC | O_NOCTTY);
+                 : open (path_of (tcti), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd >= 0)
+    fd = make_blocking (fd);
   return fd >= 0 ? fd : fail_to_open (path_of (tcti), simulator, errno, error);
 }

@@ -16,6 +16,7 @@ gboolean dps_tpm_device_is_simulator (const char *tcti);
 
 /* A descriptor of its own for one user of the TPM, the caller's, close-on-exec, blocking.
  * Each is a space of its own in the kernel's resource manager: closing it flushes what it
- * left behind. -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY or FAILED; the text
- * names path and remedy. */
+ * left behind. Never waits: where a simulator has as many users as it takes, that is BUSY.
+ * -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY, BUSY or FAILED; the text names
+ * the path. */
 int dps_tpm_device_open (const char *tcti, GError **error);
