@@ -31,10 +31,13 @@ G_BEGIN_DECLS
  * one at a time, all from one thread, each under a deadline of the agent's:
  *
  *   loading and constructors 5 s, probe 2 s, describe 10 s, answer 20 s, sign 5 s,
- *   forget 10 s.
+ *   forget 10 s; with a TPM (tpm_fd()) describe, answer and sign 150 s, since it may have
+ *   to make a key.
  *
  * A verb may take its time within that; there is no main loop to keep alive. A plugin
- * that overruns is killed. One that needs threads may start them.
+ * that overruns is killed. One that needs threads may start them. A process may serve
+ * further verbs, with the same settings and secrets, or be killed between two of them:
+ * what a verb keeps in memory can save time, and no more.
  *
  * Growth: abi changes only when an old plugin could not work any more. Structures grow at
  * their end, and size says how much of one the other side knows. The host treats verbs

@@ -181,6 +181,8 @@ hostile_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *si
   DpsPluginView blob;
 
   host->get_blob (host, &blob);
+  if (behave != NULL && g_str_equal (behave, "slow"))
+    g_usleep (6 * G_USEC_PER_SEC);
   if (behave != NULL && g_str_equal (behave, "who"))
     {
       signature->data = (guint8 *) say_who ();

@@ -110,18 +110,14 @@ end (DpsPluginRunner *runner, guint fds)
   assert_fds (fds);
 }
 
-static char *
-sign_who (DpsPluginRunner *runner, const Case *c)
+static void
+ask_sign (DpsPluginRunner *runner, const Case *c, Wait *wait)
 {
   g_autoptr (GHashTable) settings = settings_of (c);
   g_autoptr (GHashTable) secrets = secrets_of (c);
   g_autoptr (GBytes) data = g_bytes_new_static ("data", 4);
-  g_autoptr (GBytes) signature = NULL;
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-  Wait wait;
 
-  wait_start (&wait);
+  wait_start (wait);
   dps_plugin_runner_sign_async (runner,
                                 settings,
                                 secrets,
@@ -131,12 +127,25 @@ sign_who (DpsPluginRunner *runner, const Case *c)
                                 data,
                                 NULL,
                                 on_result,
-                                &wait);
-  wait_result (&wait);
-  result = wait.result;
-  signature = dps_plugin_runner_sign_finish (runner, result, &error);
-  g_assert_no_error (error);
-  return g_strndup (g_bytes_get_data (signature, NULL), g_bytes_get_size (signature));
+                                wait);
+}
+
+/* What was signed, as text. */
+static char *
+signed_by (DpsPluginRunner *runner, Wait *wait, GError **error)
+{
+  g_autoptr (GBytes) signature = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+
+  if (wait->result == NULL)
+    wait_result (wait);
+  else
+    g_main_loop_unref (wait->loop);
+  result = wait->result;
+  signature = dps_plugin_runner_sign_finish (runner, result, error);
+  return signature == NULL ? NULL
+                           : g_strndup (g_bytes_get_data (signature, NULL),
+                                        g_bytes_get_size (signature));
 }
 
 static void
@@ -147,12 +156,16 @@ test_next (void)
   DpsPluginRunner *runner = lingering (&c, LONG);
   pid_t first = assert_fresh (runner, &c, 0);
   g_autofree char *third = g_strdup_printf ("p%d-3", first);
-  g_autofree char *signed_by = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *signer = NULL;
+  Wait wait;
 
   /* Settings and secrets are tables of their own each time. */
   assert_next (runner, &c, first, 2);
-  signed_by = sign_who (runner, &c);
-  g_assert_cmpstr (signed_by, ==, third);
+  ask_sign (runner, &c, &wait);
+  signer = signed_by (runner, &wait, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (signer, ==, third);
   g_assert_cmpuint (dps_plugin_runner_count_processes (), ==, 1);
   end (runner, fds);
 }
@@ -453,6 +466,33 @@ test_tpm (void)
   end (runner, fds);
 }
 
+/* A signature that takes 6 s comes too late without a TPM, and in time with one. */
+static void
+test_deadline_with_a_tpm (void)
+{
+  Case c = { "hostile", "slow" };
+  guint fds = count_fds ();
+  DpsPluginRunner *plain = runner_of (&c);
+  DpsPluginRunner *with_tpm = runner_of (&c);
+  g_autoptr (GError) late = NULL, error = NULL;
+  g_autofree char *nothing = NULL, *signature = NULL;
+  Wait plain_wait, wait;
+  Tpm tpm = { -1 };
+
+  dps_plugin_runner_set_tpm (with_tpm, open_pair, &tpm, NULL);
+  ask_sign (plain, &c, &plain_wait);
+  ask_sign (with_tpm, &c, &wait);
+  nothing = signed_by (plain, &plain_wait, &late);
+  g_assert_error (late, DPS_ERROR, DPS_ERROR_TIMED_OUT);
+  assert_message (late->message, H "no answer in sign within 5000 ms, it was ended");
+  signature = signed_by (with_tpm, &wait, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (signature, ==, "hub HMAC-SHA256  data");
+  dps_close_fd (&tpm.peer);
+  g_object_unref (plain);
+  end (with_tpm, fds);
+}
+
 static int
 open_tcti (gpointer data, GError **error)
 {
@@ -505,5 +545,6 @@ main (int argc, char **argv)
   g_test_add_func ("/plugin/linger/one-after-another", test_queue);
   g_test_add_func ("/plugin/linger/tpm-of-its-own", test_tpm);
   g_test_add_func ("/plugin/linger/tpm-that-does-not-open", test_tpm_fails);
+  g_test_add_func ("/plugin/linger/deadline-with-a-tpm", test_deadline_with_a_tpm);
   return g_test_run ();
 }
