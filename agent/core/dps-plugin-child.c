@@ -151,11 +151,16 @@ typedef struct
 static int
 run_spawn (const char *host_path, char *const *argv, const ChildFds *fds, pid_t *pid)
 {
-  /* Nothing of the agent's environment: no credentials directory, no bus address. */
-  static const char *const environment[] = { "PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL };
+  /* Nothing of the agent's environment: no credentials directory, no bus address. The
+   * TPM's library would write to standard error by itself. */
+  static const char *const environment[] = { "PATH=/usr/bin:/bin",
+                                             "LANG=C.UTF-8",
+                                             "TSS2_LOG=all+none",
+                                             NULL };
   static const char *const sanitized_environment[] = {
     "PATH=/usr/bin:/bin",
     "LANG=C.UTF-8",
+    "TSS2_LOG=all+none",
     "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_abort=0",
     "UBSAN_OPTIONS=halt_on_error=1",
     NULL

@@ -348,6 +348,9 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_CTYPE, "");
+  /* The TPM's library would write to standard error by itself; errors say what it said.
+   */
+  g_setenv ("TSS2_LOG", "all+none", FALSE);
   signal (SIGPIPE, SIG_IGN);
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc > 1)
