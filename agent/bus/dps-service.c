@@ -48,10 +48,19 @@ typedef struct
   uid_t uid;
 } Call;
 
+/* What a method needs of the store before it runs. */
+typedef enum
+{
+  NEEDS_NOTHING,
+  NEEDS_STORE, /* opened, whatever came of it */
+  MENDS_STORE  /* and tried again where it could not be read */
+} Need;
+
 typedef struct Method
 {
   const char *signal; /* of the generated skeleton */
   DpsRight right;
+  Need need;
   void (*run) (Call *call); /* answers, and ends the call */
 } Method;
 
@@ -347,21 +356,48 @@ run_import_key (Call *call)
 }
 
 static const Method credentials_methods[] = {
-  { "handle-create-sas-token", DPS_RIGHT_CREDENTIALS, run_create_sas_token },
-  { "handle-get-certificate-chain", DPS_RIGHT_CREDENTIALS, run_not_supported },
-  { "handle-sign", DPS_RIGHT_CREDENTIALS, run_not_supported },
-  { "handle-get-payload", DPS_RIGHT_CREDENTIALS, run_get_payload },
-  { "handle-open-key", DPS_RIGHT_CREDENTIALS, run_not_supported },
+  { "handle-create-sas-token", DPS_RIGHT_CREDENTIALS, NEEDS_STORE, run_create_sas_token },
+  { "handle-get-certificate-chain",
+    DPS_RIGHT_CREDENTIALS,
+    NEEDS_NOTHING,
+    run_not_supported },
+  { "handle-sign", DPS_RIGHT_CREDENTIALS, NEEDS_NOTHING, run_not_supported },
+  { "handle-get-payload", DPS_RIGHT_CREDENTIALS, NEEDS_STORE, run_get_payload },
+  { "handle-open-key", DPS_RIGHT_CREDENTIALS, NEEDS_NOTHING, run_not_supported },
 };
 
 static const Method control_methods[] = {
-  { "handle-provision", DPS_RIGHT_CONTROL, run_provision },
-  { "handle-reprovision", DPS_RIGHT_CONTROL, run_reprovision },
-  { "handle-cancel", DPS_RIGHT_CONTROL, run_cancel },
-  { "handle-reset", DPS_RIGHT_CONTROL, run_reset },
-  { "handle-reload", DPS_RIGHT_CONTROL, run_reload },
-  { "handle-import-key", DPS_RIGHT_CONTROL, run_import_key },
+  { "handle-provision", DPS_RIGHT_CONTROL, MENDS_STORE, run_provision },
+  { "handle-reprovision", DPS_RIGHT_CONTROL, MENDS_STORE, run_reprovision },
+  { "handle-cancel", DPS_RIGHT_CONTROL, NEEDS_NOTHING, run_cancel },
+  { "handle-reset", DPS_RIGHT_CONTROL, NEEDS_STORE, run_reset },
+  { "handle-reload", DPS_RIGHT_CONTROL, MENDS_STORE, run_reload },
+  { "handle-import-key", DPS_RIGHT_CONTROL, MENDS_STORE, run_import_key },
 };
+
+static void
+on_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Call *call = data;
+  GError *error = NULL;
+
+  if (dps_provisioner_ready_finish (DPS_PROVISIONER (source), result, &error))
+    call->method->run (call);
+  else
+    fail (call, error);
+}
+
+static void
+run_when_ready (Call *call)
+{
+  DpsProvisioner *provisioner = call->service->provisioner;
+  gboolean mend = call->method->need == MENDS_STORE;
+
+  if (call->method->need == NEEDS_NOTHING || dps_provisioner_is_ready (provisioner, mend))
+    call->method->run (call);
+  else
+    dps_provisioner_ready_async (provisioner, mend, on_ready, call);
+}
 
 static void
 on_authorised (GObject *source, GAsyncResult *result, gpointer data)
@@ -370,7 +406,7 @@ on_authorised (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
 
   if (dps_authority_check_finish (result, &call->uid, &error))
-    call->method->run (call);
+    run_when_ready (call);
   else
     fail (call, error);
 }

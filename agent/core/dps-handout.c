@@ -10,7 +10,7 @@ need_identity (DpsKeeper *keeper, DpsReport *report, GError **error)
 {
   DpsIdentity *identity = dps_keeper_get_identity (keeper);
 
-  if (identity == NULL)
+  if (identity == NULL && dps_keeper_is_readable (keeper, error))
     g_set_error (error,
                  DPS_ERROR,
                  DPS_ERROR_NOT_PROVISIONED,

@@ -12,8 +12,13 @@ struct _DpsKeeper
   DpsSealer *sealer;
   DpsStore *store; /* NULL while it could not be opened */
   DpsVault *vault;
-  gboolean busy;
+  const char *protection; /* of the vault, as the store said; static */
+  gboolean read_only;
+  gboolean loaded;     /* at least once, with whatever result */
+  gboolean loading;    /* a worker reads the store */
+  gboolean busy;       /* a worker writes it */
   DpsFailure *failure; /* the store holds something that could not be read */
+  DpsFailure *obstacle;
 };
 
 G_DEFINE_FINAL_TYPE (DpsKeeper, dps_keeper, G_TYPE_OBJECT)
@@ -28,6 +33,7 @@ dps_keeper_finalize (GObject *object)
   g_free (self->path);
   g_clear_pointer (&self->vault, dps_vault_free);
   g_clear_pointer (&self->failure, dps_failure_unref);
+  g_clear_pointer (&self->obstacle, dps_failure_unref);
   G_OBJECT_CLASS (dps_keeper_parent_class)->finalize (object);
 }
 
@@ -53,55 +59,92 @@ dps_keeper_new (const char *path, DpsSealer *sealer)
   return self;
 }
 
-gboolean
-dps_keeper_open (DpsKeeper *self, GError **error)
+/* What a worker needs to read the store. */
+typedef struct
 {
-  if (self->store == NULL)
-    self->store = dps_store_open (self->path, self->sealer, error);
-  return self->store != NULL;
+  DpsStore *store;
+  DpsVault *known; /* or NULL */
+  DpsOpeningFlags flags;
+} Load;
+
+static void
+load_free (Load *load)
+{
+  g_clear_object (&load->store);
+  g_clear_pointer (&load->known, dps_vault_free);
+  g_free (load);
 }
 
-static DpsVault *
-read_vault (DpsKeeper *self, GError **error)
+static void
+load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (GError) local_error = NULL;
-  g_autoptr (DpsSecret) bytes = NULL;
+  DpsKeeper *self = source;
+  Load *load = data;
 
-  if (!dps_keeper_open (self, error))
-    return NULL;
-  bytes = dps_store_load (self->store, NULL, NULL, &local_error);
-  if (bytes != NULL)
-    return dps_vault_unpack (bytes, error);
-  if (g_error_matches (local_error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED))
-    return dps_vault_new ();
-  g_propagate_error (error, g_steal_pointer (&local_error));
-  return NULL;
-}
-
-static DpsFailureKind
-failure_kind (DpsKeeper *self, const GError *error)
-{
-  if (self->store == NULL)
-    return DPS_FAILURE_STORE_OPEN;
-  return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED)
-             ? DPS_FAILURE_STORE_NEWER
-             : DPS_FAILURE_STORE_READ;
+  g_task_return_pointer (task,
+                         dps_opening_run (self->path,
+                                          self->sealer,
+                                          load->store,
+                                          load->known,
+                                          load->flags),
+                         (GDestroyNotify) dps_opening_free);
 }
 
 void
-dps_keeper_load (DpsKeeper *self)
+dps_keeper_load_async (DpsKeeper *self,
+                       DpsOpeningFlags flags,
+                       GAsyncReadyCallback callback,
+                       gpointer data)
 {
-  g_autoptr (GError) error = NULL;
-  DpsVault *vault = read_vault (self, &error);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
+  Load *load = g_new0 (Load, 1);
 
-  g_clear_pointer (&self->failure, dps_failure_unref);
-  if (vault == NULL)
-    {
-      self->failure = dps_failure_new_from_error (failure_kind (self, error), error);
-      return;
-    }
+  g_return_if_fail (!self->loading && !self->busy);
+
+  load->store = self->store ? g_object_ref (self->store) : NULL;
+  load->known =
+      self->loaded && self->failure == NULL ? dps_vault_copy (self->vault) : NULL;
+  load->flags = flags;
+  g_task_set_task_data (task, load, (GDestroyNotify) load_free);
+  self->loading = TRUE;
+  g_task_run_in_thread (task, load_in_thread);
+}
+
+gboolean
+dps_keeper_load_finish (DpsKeeper *self, GAsyncResult *result)
+{
+  g_autoptr (DpsOpening) opening = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  self->loading = FALSE;
+  self->loaded = TRUE;
+  g_set_object (&self->store, opening->store);
+  self->protection = opening->protection;
+  self->read_only = opening->is_read_only;
   dps_vault_free (self->vault);
-  self->vault = vault;
+  self->vault = dps_vault_copy (opening->vault);
+  g_clear_pointer (&self->failure, dps_failure_unref);
+  self->failure = g_steal_pointer (&opening->failure);
+  g_clear_pointer (&self->obstacle, dps_failure_unref);
+  self->obstacle = g_steal_pointer (&opening->obstacle);
+  return self->failure == NULL;
+}
+
+gboolean
+dps_keeper_is_loaded (DpsKeeper *self)
+{
+  return self->loaded;
+}
+
+gboolean
+dps_keeper_is_loading (DpsKeeper *self)
+{
+  return self->loading;
+}
+
+DpsFailure *
+dps_keeper_get_obstacle (DpsKeeper *self)
+{
+  return self->obstacle;
 }
 
 DpsFailure *
@@ -116,8 +159,6 @@ dps_keeper_is_readable (DpsKeeper *self, GError **error)
   const DpsFailureRow *row;
   g_autofree char *text = NULL;
 
-  if (self->failure != NULL)
-    dps_keeper_load (self);
   if (self->failure == NULL)
     return TRUE;
   row = dps_failure_row (self->failure->kind);
@@ -162,13 +203,13 @@ dps_keeper_get_protection (DpsKeeper *self)
 {
   if (self->vault->identity == NULL && self->vault->imported_key == NULL)
     return "none";
-  return dps_store_get_protection (self->store);
+  return self->protection;
 }
 
 gboolean
 dps_keeper_is_read_only (DpsKeeper *self)
 {
-  return self->store != NULL && dps_store_is_read_only (self->store);
+  return self->read_only;
 }
 
 gboolean
@@ -177,50 +218,92 @@ dps_keeper_is_busy (DpsKeeper *self)
   return self->busy;
 }
 
-static void
-commit_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+/* One change: what is to be stored, and the store as the worker leaves it. */
+typedef struct
 {
-  DpsKeeper *self = source;
-  g_autoptr (DpsSecret) bytes = NULL;
-  GError *error = NULL;
+  DpsVault *vault;
+  DpsStore *store;
+  const char *protection;
+  gboolean read_only;
+} Change;
 
-  bytes = dps_vault_pack (data, &error);
-  if (bytes != NULL && dps_store_commit (self->store, bytes, &error))
+static void
+change_free (Change *change)
+{
+  dps_vault_free (change->vault);
+  g_clear_object (&change->store);
+  g_free (change);
+}
+
+typedef gboolean (*Work) (Change *change, GError **error);
+
+static gboolean
+commit (Change *change, GError **error)
+{
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (change->vault, error);
+
+  return bytes != NULL && dps_store_commit (change->store, bytes, error);
+}
+
+static gboolean
+reset (Change *change, GError **error)
+{
+  return dps_store_reset (change->store, error);
+}
+
+static void
+run_in_thread (GTask *task, DpsKeeper *self, Change *change, Work work)
+{
+  GError *error = NULL;
+  gboolean done;
+
+  if (change->store == NULL)
+    change->store = dps_store_open (self->path, self->sealer, &error);
+  done = change->store != NULL && work (change, &error);
+  if (change->store != NULL)
+    {
+      change->protection = dps_store_get_protection (change->store);
+      change->read_only = dps_store_is_read_only (change->store);
+    }
+  if (done)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
+}
+
+static void
+commit_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  run_in_thread (task, source, data, commit);
 }
 
 static void
 reset_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  DpsKeeper *self = source;
-  GError *error = NULL;
-
-  if (dps_store_reset (self->store, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
+  run_in_thread (task, source, data, reset);
 }
 
 /* Takes vault, which is in force once work has succeeded. */
 static void
-change (DpsKeeper *self,
-        DpsVault *vault,
-        GTaskThreadFunc work,
-        GAsyncReadyCallback callback,
-        gpointer data)
+begin_change (DpsKeeper *self,
+              DpsVault *vault,
+              GTaskThreadFunc work,
+              GAsyncReadyCallback callback,
+              gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
-  GError *error = NULL;
+  Change *change = g_new0 (Change, 1);
 
-  g_task_set_task_data (task, vault, (GDestroyNotify) dps_vault_free);
-  if (self->busy)
+  change->vault = vault;
+  change->store = self->store ? g_object_ref (self->store) : NULL;
+  g_task_set_task_data (task, change, (GDestroyNotify) change_free);
+  if (self->busy || self->loading)
     {
       g_task_return_new_error (task,
                                DPS_ERROR,
                                DPS_ERROR_BUSY,
-                               "the store is being written; try again");
+                               "the store is being %s; try again",
+                               self->busy ? "written" : "opened");
       return;
     }
   /* What could not be read would be replaced by what is in memory, which is nothing. */
@@ -232,13 +315,8 @@ change (DpsKeeper *self,
                                "the store holds what cannot be read");
       return;
     }
-  if (!dps_keeper_open (self, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
   self->busy = TRUE;
-  g_task_set_source_tag (task, change);
+  g_task_set_source_tag (task, begin_change);
   g_task_run_in_thread (task, work);
 }
 
@@ -252,7 +330,7 @@ dps_keeper_put_identity_async (DpsKeeper *self,
 
   g_clear_pointer (&vault->identity, dps_identity_unref);
   vault->identity = dps_identity_ref (identity);
-  change (self, vault, commit_in_thread, callback, data);
+  begin_change (self, vault, commit_in_thread, callback, data);
 }
 
 void
@@ -294,27 +372,34 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
       g_free (vault->overruled_file);
       vault->overruled_file = g_strdup (overruled);
     }
-  change (self, vault, commit_in_thread, callback, data);
+  begin_change (self, vault, commit_in_thread, callback, data);
 }
 
 void
 dps_keeper_reset_async (DpsKeeper *self, GAsyncReadyCallback callback, gpointer data)
 {
-  change (self, dps_vault_new (), reset_in_thread, callback, data);
+  begin_change (self, dps_vault_new (), reset_in_thread, callback, data);
 }
 
 gboolean
 dps_keeper_finish (DpsKeeper *self, GAsyncResult *result, GError **error)
 {
   GTask *task = G_TASK (result);
+  Change *change;
 
   /* Without the tag the change was refused and nothing began. */
-  if (g_task_get_source_tag (task) == change)
-    self->busy = FALSE;
+  if (g_task_get_source_tag (task) != begin_change)
+    return g_task_propagate_boolean (task, error);
+  change = g_task_get_task_data (task);
+  self->busy = FALSE;
+  g_set_object (&self->store, change->store);
+  self->read_only = change->read_only;
   if (!g_task_propagate_boolean (task, error))
     return FALSE;
+  self->protection = change->protection;
   dps_vault_free (self->vault);
-  self->vault = dps_vault_copy (g_task_get_task_data (task));
+  self->vault = dps_vault_copy (change->vault);
   g_clear_pointer (&self->failure, dps_failure_unref);
+  g_clear_pointer (&self->obstacle, dps_failure_unref);
   return TRUE;
 }

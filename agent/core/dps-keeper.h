@@ -1,34 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-vault.h"
-#include "net/dps-failure.h"
-#include "store/dps-store.h"
+#include "core/dps-opening.h"
 
 #include <gio/gio.h>
 
 /* DpsKeeper: the vault in force and the store it lives in. A change is on disk before it
  * is in force, and there is one at a time: while one is under way further ones are
- * DPS_ERROR_BUSY. Main thread; the store works in a worker. */
+ * DPS_ERROR_BUSY, and so they are while it is read. Main thread, where nothing here
+ * blocks: the store and what seals it work in a worker. */
 #define DPS_TYPE_KEEPER (dps_keeper_get_type ())
 G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
 
 /* For the store in the state directory path; references sealer. */
 DpsKeeper *dps_keeper_new (const char *path, DpsSealer *sealer);
 
-/* Opens the store where it is not open yet; blocks. Errors as dps_store_open(). */
-gboolean dps_keeper_open (DpsKeeper *self, GError **error);
-
-/* Opens and reads the store; blocks, for use at start. An empty store is an empty vault.
- * Where it could not be read the vault is empty too, and there is a failure. */
-void dps_keeper_load (DpsKeeper *self);
+/* Opens the store where it is not open yet, reads it where it was not read yet, and does
+ * what flags say; not while it is read or written. An empty store is an empty vault.
+ * Where it cannot be read the vault is empty too, there is a failure, and _finish gives
+ * FALSE. */
+void dps_keeper_load_async (DpsKeeper *self,
+                            DpsOpeningFlags flags,
+                            GAsyncReadyCallback callback,
+                            gpointer data);
+gboolean dps_keeper_load_finish (DpsKeeper *self, GAsyncResult *result);
+gboolean dps_keeper_is_loading (DpsKeeper *self);
+/* A load has ended, whichever way. */
+gboolean dps_keeper_is_loaded (DpsKeeper *self);
 
 /* Why the store could not be read; NULL where it was. Borrowed. */
 DpsFailure *dps_keeper_get_failure (DpsKeeper *self);
 
-/* TRUE where the vault is all there is. Where the store could not be read it is read
- * again, and until that succeeds, or a reset has emptied it, nothing is committed: the
- * identity that is still on disk would be lost. */
+/* Why no new identity may be written to it, though it could be read; NULL where it may.
+ * Borrowed. */
+DpsFailure *dps_keeper_get_obstacle (DpsKeeper *self);
+
+/* TRUE where the vault is all there is. Where the store could not be read nothing is
+ * committed until it was, or a reset has emptied it: the identity that is still on disk
+ * would be lost. */
 gboolean dps_keeper_is_readable (DpsKeeper *self, GError **error);
 
 /* Borrowed until the next main loop iteration; each may be NULL. */
@@ -37,7 +46,7 @@ DpsImportedKey *dps_keeper_get_imported_key (DpsKeeper *self);
 const char *dps_keeper_get_used_file (DpsKeeper *self);
 const char *dps_keeper_get_overruled_file (DpsKeeper *self);
 
-/* "host", or "none" while nothing is stored; static. */
+/* "tpm2+host" or "host", or "none" while nothing is stored; static. */
 const char *dps_keeper_get_protection (DpsKeeper *self);
 
 /* Whether changes fail for want of a writable file system (dps_store_is_read_only()). */

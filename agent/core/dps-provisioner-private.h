@@ -8,7 +8,8 @@
 #include "dps/dps-pacing.h"
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
- * begins, dps-provisioner-import.c how keys come in. */
+ * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
+ * store is opened. */
 
 typedef enum
 {
@@ -36,8 +37,19 @@ struct _DpsProvisioner
   DpsPollHistory polls; /* of all attempts: the service's limit knows none */
   Want want;            /* to be begun when what is under way has ended */
   gboolean resetting;
+  gboolean preparing; /* the store, for an attempt */
+  gboolean prepared;  /* and that was done */
+  GSList *waiting;    /* GTasks of dps_provisioner_ready_async() */
   gboolean busy;
 };
+
+/* Has what an attempt needs of the store made and tried; want is done after it. FALSE
+ * where that was done just now. */
+gboolean dps_provisioner_prepare_first (DpsProvisioner *self, Want want);
+/* Reads again a store that could not be read; want is done after it. */
+void dps_provisioner_mend_store (DpsProvisioner *self, Want want);
+/* The store could not be read, heals by itself, and is tried again. */
+gboolean dps_provisioner_store_heals (DpsProvisioner *self);
 
 /* Takes a group key that lies there before anything else; want is done after it. FALSE
  * where there is none to take. */
@@ -55,6 +67,8 @@ void dps_provisioner_after_failure (DpsProvisioner *self,
 void dps_provisioner_settle (DpsProvisioner *self);
 /* Begins an attempt for want at once, or when the service allows it. */
 void dps_provisioner_begin_attempt (DpsProvisioner *self, Want want);
+/* The same, unless there is an identity that will do. */
+void dps_provisioner_begin (DpsProvisioner *self, Want want);
 void dps_provisioner_end_waits (DpsProvisioner *self);
 /* Announces whether anything is under way. */
 void dps_provisioner_update_busy (DpsProvisioner *self);

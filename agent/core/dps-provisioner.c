@@ -19,8 +19,6 @@ static GParamSpec *properties[N_PROPERTIES];
 
 static guint assignment_changed;
 
-static void begin (DpsProvisioner *self, Want want);
-
 static void
 dps_provisioner_get_property (GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
@@ -84,7 +82,8 @@ dps_provisioner_update_busy (DpsProvisioner *self)
   gboolean busy = self->attempt != NULL || self->timer != 0 ||
                   dps_recheck_is_active (self->recheck) ||
                   dps_group_import_is_active (self->import) ||
-                  dps_keeper_is_busy (self->keeper);
+                  dps_keeper_is_busy (self->keeper) ||
+                  dps_keeper_is_loading (self->keeper);
 
   if (busy == self->busy)
     return;
@@ -103,29 +102,16 @@ dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason)
   dps_provisioner_update_busy (self);
 }
 
-void
-dps_provisioner_start (DpsProvisioner *self)
-{
-  g_autoptr (DpsFailure) reason = NULL;
-
-  dps_settings_reload (self->settings, NULL);
-  dps_keeper_load (self->keeper);
-  reason = dps_standing_reason (self->settings, self->keeper);
-  dps_summary_show_config (self->report, self->settings, self->keeper);
-  dps_summary_show_identity (self->report, self->keeper);
-  dps_summary_show_plugins (self->report, self->settings, NULL);
-  dps_provisioner_rest (self, reason);
-  dps_group_import_look (self->import);
-  dps_provisioner_update_busy (self);
-}
-
 static gboolean
 on_attempt_due (gpointer data)
 {
   DpsProvisioner *self = data;
 
   self->timer = 0;
-  begin (self, MAX (self->due, WANT_IDENTITY));
+  if (dps_keeper_get_failure (self->keeper) != NULL)
+    dps_provisioner_mend_store (self, self->due);
+  else
+    dps_provisioner_begin (self, MAX (self->due, WANT_IDENTITY));
   return G_SOURCE_REMOVE;
 }
 
@@ -195,7 +181,7 @@ dps_provisioner_settle (DpsProvisioner *self)
 {
   Want want = self->want;
 
-  if (dps_keeper_is_busy (self->keeper))
+  if (dps_keeper_is_busy (self->keeper) || dps_keeper_is_loading (self->keeper))
     {
       dps_provisioner_update_busy (self);
       return;
@@ -214,7 +200,7 @@ dps_provisioner_settle (DpsProvisioner *self)
       self->want = WANT_NOTHING;
       if (dps_provisioner_refresh (self, NULL) &&
           !dps_provisioner_import_first (self, want))
-        begin (self, want);
+        dps_provisioner_begin (self, want);
     }
   dps_provisioner_update_busy (self);
 }
@@ -295,7 +281,8 @@ start_attempt (DpsProvisioner *self, Want want)
   g_autoptr (DpsImportedKey) key = NULL;
   g_autoptr (DpsFailure) failure = NULL;
 
-  if (dps_provisioner_import_first (self, want))
+  if (dps_provisioner_import_first (self, want) ||
+      dps_provisioner_prepare_first (self, want))
     return;
   dps_provisioner_end_waits (self);
   key = dps_group_import_choose (self->import, &failure);
@@ -314,12 +301,14 @@ start_attempt (DpsProvisioner *self, Want want)
   dps_provisioner_update_busy (self);
 }
 
-/* The store is being written, though not by an attempt: a key is handed to the agent, or
- * the hub's proof is noted. Whoever has it written calls dps_provisioner_settle(). */
+/* The store is being read or written, though not by an attempt: a key is handed to the
+ * agent, or the hub's proof is noted. Whoever has that done calls
+ * dps_provisioner_settle(). */
 static gboolean
 store_is_taken (DpsProvisioner *self)
 {
-  return self->attempt == NULL && dps_keeper_is_busy (self->keeper);
+  return self->attempt == NULL &&
+         (dps_keeper_is_busy (self->keeper) || dps_keeper_is_loading (self->keeper));
 }
 
 /* TRUE while something has to end before an attempt can begin. */
@@ -391,23 +380,6 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
   return self;
 }
 
-/* Reads the configuration again, and a store that could not be read: an operator who has
- * just mended them need not know of Reload. An error leaves what is in force. */
-gboolean
-dps_provisioner_refresh (DpsProvisioner *self, GError **error)
-{
-  g_autoptr (DpsFailure) reason = NULL;
-  gboolean good = dps_settings_reload (self->settings, error);
-
-  if (dps_keeper_is_readable (self->keeper, NULL))
-    dps_summary_show_identity (self->report, self->keeper);
-  dps_summary_show_config (self->report, self->settings, self->keeper);
-  reason = dps_standing_reason (self->settings, self->keeper);
-  if (self->timer == 0)
-    dps_provisioner_rest (self, reason);
-  return good;
-}
-
 static void
 start_after_splay (DpsProvisioner *self)
 {
@@ -443,8 +415,8 @@ stand (DpsProvisioner *self)
   dps_provisioner_rest (self, reason);
 }
 
-static void
-begin (DpsProvisioner *self, Want want)
+void
+dps_provisioner_begin (DpsProvisioner *self, Want want)
 {
   if (want != WANT_NEW_IDENTITY && dps_standing_is_current (self->settings, self->keeper))
     {
@@ -467,11 +439,17 @@ ask_for (DpsProvisioner *self, Want want, GError **error)
     }
   if (self->attempt != NULL)
     return TRUE;
-  if (!dps_provisioner_refresh (self, error) ||
-      !dps_keeper_is_readable (self->keeper, error))
+  if (!dps_provisioner_refresh (self, error))
+    return FALSE;
+  if (dps_provisioner_store_heals (self))
+    {
+      self->due = MAX (self->due, want);
+      return TRUE;
+    }
+  if (!dps_keeper_is_readable (self->keeper, error))
     return FALSE;
   if (!dps_provisioner_import_first (self, want))
-    begin (self, want);
+    dps_provisioner_begin (self, want);
   return TRUE;
 }
 
@@ -531,7 +509,7 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
   /* What is being waited for may just have been mended, and an identity of another
    * configuration is not this host's any more. */
   if (want != WANT_NOTHING)
-    begin (self, want);
+    dps_provisioner_begin (self, want);
   return TRUE;
 }
 
@@ -553,6 +531,7 @@ dps_provisioner_reset_async (DpsProvisioner *self,
     }
   self->reset = task;
   self->want = WANT_NOTHING;
+  self->prepared = FALSE;
   if (self->attempt != NULL)
     g_cancellable_cancel (self->cancellable);
   else if (!dps_group_import_is_active (self->import) && !store_is_taken (self))

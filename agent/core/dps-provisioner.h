@@ -29,9 +29,27 @@ DpsProvisioner *dps_provisioner_new (DpsSettings *settings,
                                      DpsKeeper *keeper,
                                      DpsReport *report);
 
-/* Brings the status in line with the configuration and the identity in the keeper; call
- * once both are loaded. */
+/* Reads the configuration, and has the keeper read the store; the status follows. */
 void dps_provisioner_start (DpsProvisioner *self);
+
+/* Whether what is to be done has to wait: the store is being opened, or could not be and
+ * is worth another try, for which mend asks. */
+gboolean dps_provisioner_is_ready (DpsProvisioner *self, gboolean mend);
+
+/* Comes back once the store was opened, whether or not it can be read then. With mend,
+ * one that could not be read is read again, by the configuration as it is now: an
+ * operator who has just mended it need not know of Reload. DPS_ERROR_BUSY after some
+ * seconds: a TPM may never respond, and the caller has a deadline of its own. */
+void dps_provisioner_ready_async (DpsProvisioner *self,
+                                  gboolean mend,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data);
+gboolean dps_provisioner_ready_finish (DpsProvisioner *self,
+                                       GAsyncResult *result,
+                                       GError **error);
+
+/* The store is being opened. */
+gboolean dps_provisioner_is_opening (DpsProvisioner *self);
 
 /* A group key is being taken in. Its file should be gone before anything else happens, so
  * after the start the owner waits for this to end. */

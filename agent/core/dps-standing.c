@@ -24,6 +24,8 @@ dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
 
   if (dps_keeper_get_failure (keeper) != NULL)
     return dps_failure_ref (dps_keeper_get_failure (keeper));
+  if (!dps_keeper_is_loaded (keeper))
+    return dps_failure_new (DPS_FAILURE_NONE, "the store is being opened");
   if (error != NULL)
     return dps_failure_new_from_error (dps_settings_failure_kind (error), error);
   if (dps_keeper_is_read_only (keeper))

@@ -27,9 +27,9 @@
 #endif
 
 #define IDLE_SECONDS 30.0
-/* The process before this one may still be serving its last calls. */
-#define LOCK_WAIT_SECONDS 10
-#define LOCK_RETRY_MS 20
+/* A store opens in a few milliseconds; where a TPM is slow the bus is not kept waiting.
+ */
+#define OPEN_WAIT_MS 2000
 #define COMMIT_WAIT_SECONDS 10
 #define PLUGINS_WAIT_SECONDS 5
 
@@ -169,30 +169,13 @@ print_config (void)
   return 0;
 }
 
-/* A store that cannot be opened is no reason to be silent about why: the keeper tries
- * again, and status shows what it met. */
 static DpsKeeper *
 make_keeper (void)
 {
   const char *path = options.state_dir ? options.state_dir : DPS_STATE_DIR;
   g_autoptr (DpsSealer) sealer = dps_host_sealer_new ();
-  DpsKeeper *keeper = dps_keeper_new (path, sealer);
-  gint64 deadline = g_get_monotonic_time () + LOCK_WAIT_SECONDS * G_USEC_PER_SEC;
 
-  for (;;)
-    {
-      g_autoptr (GError) error = NULL;
-
-      if (dps_keeper_open (keeper, &error))
-        return keeper;
-      if (!g_error_matches (error, DPS_ERROR, DPS_ERROR_BUSY) ||
-          g_get_monotonic_time () > deadline)
-        {
-          dps_warning ((TOPIC ("store"), OBJECT (path)), "%s", error->message);
-          return keeper;
-        }
-      g_usleep (LOCK_RETRY_MS * 1000);
-    }
+  return dps_keeper_new (path, sealer);
 }
 
 static GDBusConnection *
@@ -255,6 +238,28 @@ close_up (void)
 }
 
 static gboolean
+on_late (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+/* So that the first callers meet what is stored, and a group key's file is gone before
+ * anything else happens. */
+static void
+wait_for_store (Daemon *daemon)
+{
+  gboolean late = FALSE;
+  guint timer = g_timeout_add (OPEN_WAIT_MS, on_late, &late);
+
+  while (dps_provisioner_is_opening (daemon->provisioner) && !late && !daemon->terminated)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  while (dps_provisioner_is_importing (daemon->provisioner))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static gboolean
 daemon_start (Daemon *daemon, GError **error)
 {
   guint idle_ms = (guint) (CLAMP (options.idle_seconds, 0, 86400) * 1000);
@@ -282,8 +287,7 @@ daemon_start (Daemon *daemon, GError **error)
   g_unix_signal_add (SIGTERM, on_terminate, daemon);
   g_unix_signal_add (SIGINT, on_terminate, daemon);
   dps_provisioner_start (daemon->provisioner);
-  while (dps_provisioner_is_importing (daemon->provisioner))
-    g_main_context_iteration (NULL, TRUE);
+  wait_for_store (daemon);
   if (daemon->terminated)
     return TRUE;
   daemon->entered = dps_service_export (daemon->service, error) &&

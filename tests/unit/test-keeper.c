@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "core/dps-keeper.h"
-#include "store/dps-host-sealer.h"
+#include "test-sealer.h"
 #include "test-store-fixture.h"
 
 #include <string.h>
@@ -33,6 +33,38 @@ put (DpsKeeper *keeper, GError **error)
 }
 
 static void
+await_load (DpsKeeper *keeper, GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (dps_keeper_load_finish (keeper, *result),
+                   ==,
+                   dps_keeper_get_failure (keeper) == NULL);
+  g_assert_false (dps_keeper_is_loading (keeper));
+}
+
+static void
+load (DpsKeeper *keeper)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  dps_keeper_load_async (keeper, DPS_OPENING_READ, on_done, &result);
+  await_load (keeper, &result);
+}
+
+/* The worker lets go of a keeper, and so of its lock, a moment after its task is done. */
+static void
+drop (DpsKeeper *keeper)
+{
+  gpointer weak = keeper;
+
+  g_object_add_weak_pointer (G_OBJECT (keeper), &weak);
+  g_object_unref (keeper);
+  while (g_atomic_pointer_get (&weak) != NULL)
+    g_usleep (1000);
+}
+
+static void
 test_round_trip (StoreFixture *f, gconstpointer data)
 {
   g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer);
@@ -40,19 +72,16 @@ test_round_trip (StoreFixture *f, gconstpointer data)
   g_autoptr (GError) error = NULL;
 
   store_fixture_close (f);
-  dps_keeper_load (keeper);
+  load (keeper);
   g_assert_null (dps_keeper_get_failure (keeper));
   g_assert_null (dps_keeper_get_identity (keeper));
   g_assert_true (put (keeper, &error));
   g_assert_no_error (error);
 
-  g_clear_object (&keeper);
+  drop (g_steal_pointer (&keeper));
   again = dps_keeper_new (f->path, f->sealer);
-  dps_keeper_load (again);
-  /* The worker lets go of the first, and so of its lock, a moment after its task is done.
-   */
-  while (!dps_keeper_is_readable (again, NULL))
-    g_usleep (1000);
+  load (again);
+  g_assert_true (dps_keeper_is_readable (again, &error));
   g_assert_cmpstr (dps_keeper_get_identity (again)->device_id, ==, "edge-host-0001");
 }
 
@@ -66,14 +95,61 @@ test_unreadable (StoreFixture *f, gconstpointer data)
 
   store_fixture_commit (f, "of another kind");
   store_fixture_close (f);
-  dps_keeper_load (keeper);
+  load (keeper);
   g_assert_nonnull (dps_keeper_get_failure (keeper));
   g_assert_false (put (keeper, &error));
   g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
   g_assert_false (dps_keeper_is_busy (keeper));
-  g_clear_object (&keeper);
+  drop (g_steal_pointer (&keeper));
   store_fixture_open (f);
   store_fixture_assert_load (f, "of another kind", 1, TRUE);
+}
+
+static gboolean
+count_turn (gpointer data)
+{
+  ++*(guint *) data;
+  return G_SOURCE_CONTINUE;
+}
+
+/* What seals the store does not respond: the main loop turns on, what needs the store is
+ * refused at once, and all goes on when it responds after all. */
+static void
+test_stuck (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) sealer = test_sealer_new ();
+  g_autoptr (GAsyncQueue) gate = g_async_queue_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  DpsKeeper *keeper = dps_keeper_new (f->path, sealer);
+  guint turns = 0, source;
+
+  store_fixture_close (f);
+  load (keeper);
+  g_assert_true (put (keeper, &error));
+  drop (keeper);
+
+  TEST_SEALER (sealer)->gate = gate;
+  keeper = dps_keeper_new (f->path, sealer);
+  dps_keeper_load_async (keeper, DPS_OPENING_READ, on_done, &result);
+  source = g_idle_add (count_turn, &turns);
+  while (turns < 1000)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (source);
+  g_assert_null (result);
+  g_assert_true (dps_keeper_is_loading (keeper));
+  g_assert_false (dps_keeper_is_loaded (keeper));
+  g_assert_null (dps_keeper_get_identity (keeper));
+  g_assert_cmpstr (dps_keeper_get_protection (keeper), ==, "none");
+  g_assert_false (put (keeper, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_BUSY);
+
+  g_async_queue_push (gate, gate);
+  await_load (keeper, &result);
+  g_assert_cmpstr (dps_keeper_get_identity (keeper)->device_id, ==, "edge-host-0001");
+  g_assert_cmpstr (dps_keeper_get_protection (keeper), ==, "tpm2+host");
+  g_clear_object (&result);
+  drop (keeper);
 }
 
 #define ADD(path, test)                                                                  \
@@ -90,6 +166,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dps_secret_init ();
   ADD ("/keeper/round-trip", test_round_trip);
+  ADD ("/keeper/stuck-sealer-leaves-the-main-loop-alone", test_stuck);
   ADD ("/keeper/unreadable-is-not-overwritten", test_unreadable);
   return g_test_run ();
 }

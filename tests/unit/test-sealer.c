@@ -49,6 +49,8 @@ test_sealer_unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **
   g_autoptr (DpsSecret) share = NULL;
   DpsSecret *ikm;
 
+  if (self->gate != NULL)
+    g_async_queue_pop (self->gate);
   if (self->fails_with >= 0)
     {
       g_set_error (error, self->fails_in, self->fails_with, "the TPM went away");

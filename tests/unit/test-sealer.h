@@ -16,6 +16,7 @@ struct _TestSealer
   guint calls;
   guint garbled_call;  /* the call of unseal that gives another T, 0 = none */
   const char *planted; /* a file that appears at the first call, NULL = none */
+  GAsyncQueue *gate;   /* each call of unseal waits for an item of it, NULL = none does */
 };
 
 DpsSealer *test_sealer_new (void);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/dps-vault.h"
+#include "net/dps-failure.h"
+#include "store/dps-store.h"
+
+/* DpsOpening: what came of opening and reading the store, done in a worker: a TPM may
+ * take its time, or never respond. */
+typedef enum
+{
+  DPS_OPENING_READ = 0,
+  /* An identity is about to be had: what will seal it is made and tried now, so that it
+   * is not found out only when there is something to lose. */
+  DPS_OPENING_PREPARE = 1 << 0,
+} DpsOpeningFlags;
+
+typedef struct
+{
+  DpsStore *store;        /* NULL where it could not be opened */
+  DpsVault *vault;        /* what it holds; empty where it could not be read */
+  const char *protection; /* dps_store_get_protection(); static; NULL without a store */
+  gboolean is_read_only;
+  DpsFailure *failure;  /* why it could not be read, or NULL */
+  DpsFailure *obstacle; /* why nothing may be written to it, or NULL; it was read */
+} DpsOpening;
+
+/* Blocks. store: the one that is open, or NULL to open path, for whose lock it waits up
+ * to ten seconds: the process before may still be serving its last calls. known: what was
+ * read from it before, which is not read again, or NULL. The caller's. */
+DpsOpening *dps_opening_run (const char *path,
+                             DpsSealer *sealer,
+                             DpsStore *store,
+                             const DpsVault *known,
+                             DpsOpeningFlags flags);
+void dps_opening_free (DpsOpening *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsOpening, dps_opening_free)
