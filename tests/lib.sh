@@ -12,7 +12,7 @@ build_packages=(
 run_packages=(dbus dbus-daemon curl openssl)
 test_packages=(
     strace clang-format libxml2-utils man-db systemd file binutils iproute2 jq procps util-linux
-    python3-dbusmock python3-gi swtpm tpm2-tools tpm-udev
+    python3-dbusmock python3-gi swtpm tpm2-tools tpm-udev libtss2-tcti-cmd0 socat
 )
 package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
     locales systemd)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A simulated TPM for a test: swtpm, and the relay in front of it. Sourced after tests/world.sh;
+# needs $world, a directory, and $build, the build directory.
+#
+#   tpm_start [RELAY-OPTION]...   both, without any key; sets tpm_dir and tpm_tcti, for tcti=
+#   tpm_stop                      ends both
+#   tpm_tool COMMAND [ARG]...     a command of tpm2-tools, beside the counts and the record
+#   tpm_counts [NAME]             commands of that name (ReadPublic) since the last reset, or a
+#                                 counter (nv_writes, left_objects…: relay-ledger.h), or total
+#   tpm_commands                  "2 ReadPublic, 3 Load …", for a figure
+#   tpm_counts_reset              all of them to 0
+#   tpm_leftovers                 fails where the TPM has an object or a session loaded or saved
+#   tpm_faults [LINE]...          what the relay does to commands from now on (relay-faults.h)
+#   tpm_lockout_counter           failed authorisations that dictionary-attack protection counts
+#   tpm_set_auth owner|endorsement|lockout PASSWORD
+#   tpm_ecc_srk, tpm_rsa_srk      makes it, at 0x81000001
+#   tpm_clear                     new owner seed: all keys of the owner are gone
+#   tpm_kill                      SIGKILL, and started again with the same state
+#   tpm_replace                   another TPM
+#   tpm_unplug, tpm_plug          no socket, as without a device; the same TPM again
+#   tpm_state_id                  changes with each write to the TPM's non-volatile memory
+#
+# Process ids are files in $tpm_dir: functions work in subshells, too.
+
+tpm_srk=0x81000001
+
+tpm_start() {
+    tpm_dir=$world/tpm
+    tpm_tcti=unix:$tpm_dir/relay.socket
+    mkdir -m 755 "$tpm_dir"
+    mkdir -m 700 "$tpm_dir/state"
+    tpm_swtpm && tpm_plug "$@"
+}
+
+tpm_swtpm() {
+    rm -f "$tpm_dir/socket"
+    swtpm socket --tpm2 --server "type=unixio,path=$tpm_dir/socket" \
+        --ctrl "type=unixio,path=$tpm_dir/control" --tpmstate "dir=$tpm_dir/state" \
+        --flags not-need-init,startup-clear >>"$tpm_dir/log" 2>&1 </dev/null &
+    tpm_started swtpm $!
+    wait_for 20 socat -u OPEN:/dev/null "UNIX-CONNECT:$tpm_dir/socket" 2>/dev/null || { cat "$tpm_dir/log"; return 1; }
+}
+
+tpm_plug() {
+    "$build/tests/tpm/relay" --listen "$tpm_dir/relay.socket" --side "$tpm_dir/side.socket" \
+        --tpm "$tpm_dir/socket" --counts "$tpm_dir/counts" --record "$tpm_dir/record" \
+        --faults "$tpm_dir/faults" "$@" >>"$tpm_dir/log" 2>&1 </dev/null &
+    tpm_started relay $!
+    wait_for 20 test -S "$tpm_dir/relay.socket" || { cat "$tpm_dir/log"; return 1; }
+}
+
+# The shell shall not tell of its end.
+tpm_started() { echo "$2" >"$tpm_dir/$1.pid"; disown "$2"; }
+
+# tpm_end NAME [SIGNAL]: returns when it is gone.
+tpm_end() {
+    local pid
+    pid=$(cat "$tpm_dir/$1.pid" 2>/dev/null) || return 0
+    kill "-${2:-TERM}" "$pid" 2>/dev/null
+    wait_for 20 tpm_ended "$pid" || { echo "$1 does not end"; return 1; }
+    rm -f "$tpm_dir/$1.pid"
+}
+# A child that nobody has waited for is still a process, but has ended.
+tpm_ended() { ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
+
+tpm_unplug() { tpm_end relay; }
+
+tpm_stop() {
+    [[ ${tpm_dir-} ]] || return 0
+    tpm_end relay
+    tpm_end swtpm KILL
+}
+
+tpm_tool() {
+    TPM2TOOLS_TCTI="cmd:socat - UNIX-CONNECT:$tpm_dir/side.socket" TSS2_LOG=all+none timeout 60 "$@"
+}
+
+tpm_counts() {
+    jq -r --arg name "${1:-total}" 'if has($name) then .[$name] else .commands["TPM2_CC_" + $name] // 0 end' \
+        "$tpm_dir/counts"
+}
+
+tpm_commands() {
+    jq -r '.commands | to_entries | map("\(.value) \(.key[8:])") | join(", ")' "$tpm_dir/counts"
+}
+
+tpm_counts_reset() {
+    kill -USR1 "$(<"$tpm_dir/relay.pid")" && wait_for 10 tpm_counts_are_zero
+}
+tpm_counts_are_zero() { [[ $(tpm_counts) == 0 && $(tpm_counts clients) == 0 ]]; }
+
+tpm_leftovers() {
+    local what list
+    for what in transient loaded-session saved-session; do
+        list=$(tpm_tool tpm2_getcap "handles-$what") || { echo "no answer: $list"; return 1; }
+        [[ -z $list ]] || { printf 'left in the TPM, %s:\n%s\n' "$what" "$list"; return 1; }
+    done
+}
+
+tpm_faults() {
+    printf '%s\n' "$@" >"$tpm_dir/faults.new" && mv "$tpm_dir/faults.new" "$tpm_dir/faults"
+}
+
+tpm_lockout_counter() {
+    local value
+    value=$(tpm_tool tpm2_getcap properties-variable | awk '$1 == "TPM2_PT_LOCKOUT_COUNTER:" { print $2 }')
+    [[ $value ]] && echo $((value))
+}
+
+tpm_set_auth() { tpm_tool tpm2_changeauth -Q -c "$1" "$2"; }
+
+# tpm_primary ALGORITHM [AUTH-OPTION]...
+tpm_primary() {
+    local algorithm=$1
+    shift
+    tpm_tool tpm2_createprimary -Q -C o -g sha256 -G "$algorithm" -c "$tpm_dir/srk.context" "$@" &&
+        tpm_tool tpm2_evictcontrol -Q -C o -c "$tpm_dir/srk.context" "$@" $tpm_srk
+}
+tpm_ecc_srk() { tpm_primary ecc "$@"; }
+tpm_rsa_srk() { tpm_primary rsa "$@"; }
+
+tpm_clear() { tpm_tool tpm2_clear -Q -c p; }
+
+tpm_kill() { tpm_end swtpm KILL && tpm_swtpm; }
+
+tpm_replace() {
+    tpm_end swtpm KILL
+    rm -rf "$tpm_dir/state"
+    mkdir -m 700 "$tpm_dir/state"
+    tpm_swtpm
+}
+
+# swtpm writes the whole file anew each time.
+tpm_state_id() { stat -c '%i %y' "$tpm_dir/state/tpm2-00.permall"; }
