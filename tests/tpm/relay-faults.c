@@ -26,20 +26,6 @@ static const struct
   { "cut", FAULT_CUT, FALSE },    { "lose", FAULT_LOSE, FALSE },
 };
 
-GBytes *
-bytes_from_hex (const char *text)
-{
-  gsize length = strlen (text);
-  g_autofree guint8 *bytes = g_malloc (length / 2 + 1);
-
-  if (length % 2 != 0 || strspn (text, "0123456789abcdefABCDEF") != length)
-    return NULL;
-  for (gsize i = 0; i < length / 2; i++)
-    bytes[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) << 4 |
-                         g_ascii_xdigit_value (text[2 * i + 1]));
-  return g_bytes_new_take (g_steal_pointer (&bytes), length / 2);
-}
-
 static void
 clear_fault (gpointer data)
 {
@@ -93,7 +79,7 @@ parse_argument (Fault *fault, const char *word)
     case FAULT_DELAY:
       return parse_number (word, 10, G_MAXINT32, &fault->number);
     case FAULT_BYTES:
-      fault->bytes = word != NULL ? bytes_from_hex (word) : NULL;
+      fault->bytes = word != NULL ? tpm_bytes_from_hex (word) : NULL;
       return fault->bytes != NULL;
     default:
       return FALSE;

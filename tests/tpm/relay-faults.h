@@ -50,6 +50,3 @@ void faults_free (Faults *self);
 /* The fault that strikes this command, which is counted; NULL = none. Borrowed until the
  * next call. A file that cannot be understood ends the program: the test is wrong. */
 const Fault *faults_next (Faults *self, const char *command);
-
-/* Upper or lower case; NULL where text is no hex. */
-GBytes *bytes_from_hex (const char *text);

@@ -537,7 +537,7 @@ on_client (Client *client, short events)
 {
   if (client->pending || client == relay.current)
     {
-      if ((events & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+      if ((events & (POLLHUP | POLLERR)) != 0)
         cut (client);
     }
   else if (events != 0)
@@ -569,7 +569,7 @@ turn (void)
       Client *client = relay.clients->pdata[i];
       gboolean waits = client->pending || client == relay.current;
 
-      add_poll (polls, client->fd, waits ? POLLRDHUP : POLLIN | POLLRDHUP);
+      add_poll (polls, client->fd, waits ? 0 : POLLIN);
       g_ptr_array_add (seen, client);
     }
   p = (struct pollfd *) polls->data;

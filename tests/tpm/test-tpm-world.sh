@@ -9,8 +9,6 @@ build=$DPS_BUILD_ROOT
 world=$(mktemp -d)
 trap 'tpm_stop; rm -rf "$world"' EXIT
 on_failure() { cat "$tpm_dir/log" "$tpm_dir/counts"; }
-# Through the counted socket, as the agent does.
-as_agent() { TPM2TOOLS_TCTI="cmd:socat - UNIX-CONNECT:$tpm_dir/relay.socket" timeout 60 "$@"; }
 persistent() { tpm_tool tpm2_getcap handles-persistent; }
 srk_type() { tpm_tool tpm2_readpublic -c $tpm_srk | awk '/^type:/ { getline; print $2; exit }'; }
 
@@ -27,7 +25,7 @@ check "what the test itself does is not counted or recorded" nothing_counted
 
 leaks() {
     local out
-    tpm_leftovers && as_agent tpm2_createprimary -Q -C o -G ecc -c "$world/context" || return 1
+    tpm_leftovers && tpm_agent_tool tpm2_createprimary -Q -C o -G ecc -c "$world/context" || return 1
     out=$(tpm_leftovers) && { echo "a loaded key is not seen"; return 1; }
     has "$out" 0x80000000 && is "$(tpm_counts left_objects)" 1 &&
         is "$(tpm_counts CreatePrimary)" 1 && has "$(tpm_commands)" "1 CreatePrimary"
@@ -36,7 +34,7 @@ check "a key left loaded is seen, and who left it is counted" leaks
 
 sessions() {
     local out
-    tpm_kill && tpm_leftovers && as_agent tpm2_startauthsession -Q --policy-session -S "$world/session" || return 1
+    tpm_kill && tpm_leftovers && tpm_agent_tool tpm2_startauthsession -Q --policy-session -S "$world/session" || return 1
     out=$(tpm_leftovers) && { echo "a session is not seen"; return 1; }
     has "$out" session && tpm_kill && tpm_leftovers
 }
@@ -48,8 +46,8 @@ check "counts begin again" reset
 struck() {
     tpm_faults "GetRandom 1 rc 0x101"
     local out
-    out=$(as_agent tpm2_getrandom --hex 4 2>&1) && { echo "not struck: $out"; return 1; }
-    is "$(tpm_counts injected)" 1 && tpm_faults && as_agent tpm2_getrandom -Q --hex 4
+    out=$(tpm_agent_tool tpm2_getrandom --hex 4 2>&1) && { echo "not struck: $out"; return 1; }
+    is "$(tpm_counts injected)" 1 && tpm_faults && tpm_agent_tool tpm2_getrandom -Q --hex 4
 }
 check "faults strike, and end" struck
 

@@ -225,6 +225,7 @@ parse_session (const guint8 *data, gsize size, TpmSession *session)
     return 0;
   session->handle = tpm_read_u32 (data);
   session->attributes = data[6 + nonce];
+  session->authorises = hmac > 0;
   return SESSION_SIZE_MIN + nonce + hmac;
 }
 
@@ -296,4 +297,18 @@ tpm_response_parse (const guint8 *data,
     return FALSE;
   response->handle = tpm_read_u32 (data + TPM_HEADER_SIZE);
   return TRUE;
+}
+
+GBytes *
+tpm_bytes_from_hex (const char *text)
+{
+  gsize length = strlen (text);
+  g_autofree guint8 *bytes = g_malloc (length / 2 + 1);
+
+  if (length % 2 != 0 || strspn (text, "0123456789abcdefABCDEF") != length)
+    return NULL;
+  for (gsize i = 0; i < length / 2; i++)
+    bytes[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) << 4 |
+                         g_ascii_xdigit_value (text[2 * i + 1]));
+  return g_bytes_new_take (g_steal_pointer (&bytes), length / 2);
 }

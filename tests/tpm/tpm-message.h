@@ -23,7 +23,11 @@
 #define TPM_HANDLE_POLICY_SESSION 0x03
 #define TPM_HANDLE_TRANSIENT 0x80
 
+#define TPM_RH_NULL 0x40000007u
+#define TPM_RS_PASSWORD 0x40000009u
+
 /* The commands that this file or its users know more of than the table says. */
+#define TPM_START_AUTH_SESSION 0x176u
 #define TPM_CLEAR 0x126u
 #define TPM_ACTIVATE_CREDENTIAL 0x147u
 #define TPM_CREATE 0x153u
@@ -59,6 +63,7 @@ typedef struct
 {
   guint32 handle;
   guint8 attributes;
+  gboolean authorises; /* an HMAC, or the password itself, is not empty */
 } TpmSession;
 
 typedef struct
@@ -96,3 +101,5 @@ gboolean tpm_response_parse (const guint8 *data,
 
 guint32 tpm_read_u32 (const guint8 *data);
 void tpm_write_u32 (guint8 *data, guint32 value);
+/* Of upper or lower case; NULL where text is no hex. */
+GBytes *tpm_bytes_from_hex (const char *text);

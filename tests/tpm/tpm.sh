@@ -5,6 +5,9 @@
 #   tpm_start [RELAY-OPTION]...   both, without any key; sets tpm_dir and tpm_tcti, for tcti=
 #   tpm_stop                      ends both
 #   tpm_tool COMMAND [ARG]...     a command of tpm2-tools, beside the counts and the record
+#   tpm_agent_tool COMMAND...     the same where the agent's go: counted and recorded
+#   tpm_windows <SECRETS          scan-record windows of the record ("NAME HEX" lines)
+#   tpm_scan sessions             scan-record sessions of the record
 #   tpm_counts [NAME]             commands of that name (ReadPublic) since the last reset, or a
 #                                 counter (nv_writes, left_objects…: relay-ledger.h), or total
 #   tpm_commands                  "2 ReadPublic, 3 Load …", for a figure
@@ -71,9 +74,17 @@ tpm_stop() {
     tpm_end swtpm KILL
 }
 
-tpm_tool() {
-    TPM2TOOLS_TCTI="cmd:socat - UNIX-CONNECT:$tpm_dir/side.socket" TSS2_LOG=all+none timeout 60 "$@"
+tpm_tool() { tpm_tool_at side "$@"; }
+tpm_agent_tool() { tpm_tool_at relay "$@"; }
+tpm_tool_at() {
+    local TPM2TOOLS_TCTI="cmd:socat - UNIX-CONNECT:$tpm_dir/$1.socket" TSS2_LOG=all+none
+    export TPM2TOOLS_TCTI TSS2_LOG
+    shift
+    timeout 60 "$@"
 }
+
+tpm_windows() { "$build/tests/tpm/scan-record" windows "$tpm_dir/record" /dev/stdin; }
+tpm_scan() { "$build/tests/tpm/scan-record" "$1" "$tpm_dir/record"; }
 
 tpm_counts() {
     jq -r --arg name "${1:-total}" 'if has($name) then .[$name] else .commands["TPM2_CC_" + $name] // 0 end' \
