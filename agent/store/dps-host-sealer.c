@@ -6,6 +6,7 @@
 #include "common/dps-error.h"
 #include "store/dps-durable.h"
 #include "store/dps-host-share.h"
+#include "store/dps-seal-file.h"
 
 struct _DpsHostSealer
 {
@@ -58,7 +59,7 @@ host_forget (DpsSealer *sealer, int dir_fd, GError **error)
 {
   /* The seal of a TPM is worth nothing without the share, so it goes along. */
   return dps_durable_remove (dir_fd, DPS_HOST_SHARE_NAME, error) &&
-         dps_durable_remove (dir_fd, "seal.v1", error);
+         dps_durable_remove (dir_fd, DPS_SEAL_NAME, error);
 }
 
 static void

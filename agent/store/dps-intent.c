@@ -4,23 +4,13 @@
 #include "store/dps-intent.h"
 
 #include "common/dps-error.h"
+#include "store/dps-checksum.h"
 
 #include <string.h>
 
 #define MAGIC "DPSINT01"
 #define MAGIC_SIZE 8
-#define SUM_SIZE 32
-#define HEADER_SIZE (MAGIC_SIZE + SUM_SIZE)
-
-static void
-sum (const guint8 *data, gsize size, guint8 *out)
-{
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize length = SUM_SIZE;
-
-  g_checksum_update (checksum, data, (gssize) size);
-  g_checksum_get_digest (checksum, out, &length);
-}
+#define HEADER_SIZE (MAGIC_SIZE + DPS_CHECKSUM_SIZE)
 
 GBytes *
 dps_intent_pack (GBytes *record, GError **error)
@@ -41,7 +31,7 @@ dps_intent_pack (GBytes *record, GError **error)
     }
   file = g_malloc (HEADER_SIZE + size);
   memcpy (file, MAGIC, MAGIC_SIZE);
-  sum (data, size, file + MAGIC_SIZE);
+  dps_checksum (data, size, file + MAGIC_SIZE);
   if (size > 0)
     memcpy (file + HEADER_SIZE, data, size);
   return g_bytes_new_take (file, HEADER_SIZE + size);
@@ -52,7 +42,7 @@ dps_intent_unpack (GBytes *file, GError **error)
 {
   gsize size;
   const guint8 *data = g_bytes_get_data (file, &size);
-  guint8 expected[SUM_SIZE];
+  guint8 expected[DPS_CHECKSUM_SIZE];
 
   if (size < HEADER_SIZE || size > DPS_INTENT_FILE_MAX ||
       memcmp (data, MAGIC, MAGIC_SIZE) != 0)
@@ -60,8 +50,8 @@ dps_intent_unpack (GBytes *file, GError **error)
       g_set_error (error, DPS_ERROR, DPS_ERROR_REJECTED, "is not one of ours");
       return NULL;
     }
-  sum (data + HEADER_SIZE, size - HEADER_SIZE, expected);
-  if (memcmp (expected, data + MAGIC_SIZE, SUM_SIZE) != 0)
+  dps_checksum (data + HEADER_SIZE, size - HEADER_SIZE, expected);
+  if (memcmp (expected, data + MAGIC_SIZE, DPS_CHECKSUM_SIZE) != 0)
     {
       g_set_error (error, DPS_ERROR, DPS_ERROR_REJECTED, "its checksum does not fit");
       return NULL;

@@ -2,15 +2,17 @@
 #include "config.h"
 
 #include "core/dps-vault.h"
+#include "store/dps-checksum.h"
 #include "store/dps-generation.h"
 #include "store/dps-intent.h"
+#include "store/dps-seal-file.h"
 #include "target.h"
 
 #include <string.h>
 
 /* First byte: g a generation as it is, s one whose checksum is put right first (or no
- * input would get past it), v a vault as it is inside one, i an intent. What is read,
- * packed again, is the same bytes. */
+ * input would get past it), v a vault as it is inside one, i an intent, t a TPM's seal
+ * whose checksum is put right first. What is read, packed again, is the same bytes. */
 
 static DpsSecret *
 make_ikm (void)
@@ -52,17 +54,29 @@ try_generation (const guint8 *data, gsize size)
 }
 
 static void
-try_summed (const guint8 *data, gsize size)
+try_seal (const guint8 *data, gsize size)
+{
+  g_autoptr (GBytes) file = g_bytes_new (data, size);
+  DpsSeal seal;
+
+  if (dps_seal_unpack (file, &seal, NULL))
+    {
+      g_autoptr (GBytes) again = dps_seal_pack (&seal, NULL);
+
+      assert_bytes (again, data, size);
+    }
+}
+
+/* Both end in a SHA-256 over all before. */
+static void
+try_summed (const guint8 *data, gsize size, void (*try_file) (const guint8 *, gsize))
 {
   g_autofree guint8 *copy = g_memdup2 (data, size);
-  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  gsize length = DPS_GENERATION_SUM_SIZE;
 
-  if (size < DPS_GENERATION_SUM_SIZE)
+  if (size < DPS_CHECKSUM_SIZE)
     return;
-  g_checksum_update (sum, copy, (gssize) (size - DPS_GENERATION_SUM_SIZE));
-  g_checksum_get_digest (sum, copy + size - DPS_GENERATION_SUM_SIZE, &length);
-  try_generation (copy, size);
+  dps_checksum (copy, size - DPS_CHECKSUM_SIZE, copy + size - DPS_CHECKSUM_SIZE);
+  try_file (copy, size);
 }
 
 static void
@@ -114,7 +128,10 @@ LLVMFuzzerTestOneInput (const guint8 *bytes, gsize size)
       try_generation (bytes + 1, size - 1);
       break;
     case 's':
-      try_summed (bytes + 1, size - 1);
+      try_summed (bytes + 1, size - 1, try_generation);
+      break;
+    case 't':
+      try_summed (bytes + 1, size - 1, try_seal);
       break;
     case 'v':
       try_vault (bytes + 1, size - 1);

@@ -6,6 +6,7 @@
 #include "common/dps-error.h"
 #include "store/dps-durable.h"
 #include "store/dps-host-share.h"
+#include "store/dps-seal-file.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -35,7 +36,7 @@ test_sealer_seal (DpsSealer *sealer, int dir_fd, guint32 held, GError **error)
     return FALSE;
   if (held & (DPS_PROTECTION_BIT (DPS_PROTECTION_TPM2_HOST) | DPS_PROTECTION_BIT_UNKNOWN))
     return TRUE;
-  if (dps_durable_create (dir_fd, "seal.v1", t, sizeof t, &local) ||
+  if (dps_durable_create (dir_fd, DPS_SEAL_NAME, t, sizeof t, &local) ||
       g_error_matches (local, G_IO_ERROR, G_IO_ERROR_EXISTS))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&local));
@@ -72,7 +73,7 @@ static gboolean
 test_sealer_forget (DpsSealer *sealer, int dir_fd, GError **error)
 {
   return dps_durable_remove (dir_fd, DPS_HOST_SHARE_NAME, error) &&
-         dps_durable_remove (dir_fd, "seal.v1", error);
+         dps_durable_remove (dir_fd, DPS_SEAL_NAME, error);
 }
 
 static void
