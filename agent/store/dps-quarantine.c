@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #define MAX_SAME_NAME 1000
+#define FOREIGN_PREFIX "foreign-"
 
 /* -1 with *absent set and no error where there is none. */
 static int
@@ -57,20 +58,37 @@ free_name (int quarantine_fd, const char *name, GError **error)
   return dps_set_errno (error, EEXIST, "'%s' is full", DPS_QUARANTINE_NAME), NULL;
 }
 
-gboolean
-dps_quarantine_move (int dir_fd, const char *name, GError **error)
+static gboolean
+move_as (int dir_fd, const char *name, const char *as, GError **error)
 {
   dps_autofd fd = open_or_make (dir_fd, error);
   g_autofree char *target = NULL;
 
   if (fd < 0)
     return FALSE;
-  target = free_name (fd, name, error);
+  target = free_name (fd, as, error);
   if (target == NULL)
     return FALSE;
   if (renameat (dir_fd, name, fd, target) < 0)
     return dps_set_errno (error, errno, "moving '%s' to quarantine", name);
   return dps_durable_sync (fd, error) && dps_durable_sync (dir_fd, error);
+}
+
+gboolean
+dps_quarantine_move (int dir_fd, const char *name, GError **error)
+{
+  return move_as (dir_fd, name, name, error);
+}
+
+gboolean
+dps_quarantine_set_aside (int dir_fd, const char *name, GError **error)
+{
+  g_autofree char *as = g_strconcat (FOREIGN_PREFIX, name, NULL);
+  struct stat st;
+
+  if (fstatat (dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno == ENOENT || dps_set_errno (error, errno, "examining '%s'", name);
+  return move_as (dir_fd, name, as, error);
 }
 
 GArray *

@@ -10,6 +10,10 @@
 /* Moves name there by rename, as name, name.1, name.2 …; on failure it stays. */
 gboolean dps_quarantine_move (int dir_fd, const char *name, GError **error);
 
+/* The same for what is whole and another's, as foreign-name: no generation that is held
+ * there for damage. An absent name is fine. */
+gboolean dps_quarantine_set_aside (int dir_fd, const char *name, GError **error);
+
 /* The numbers of the generations held there, newest first (dps_roster_read()); empty
  * where there is no quarantine. */
 GArray *dps_quarantine_read (int dir_fd, GError **error);

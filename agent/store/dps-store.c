@@ -12,14 +12,12 @@
 #include "store/dps-openssl.h"
 #include "store/dps-quarantine.h"
 #include "store/dps-roster.h"
+#include "store/dps-seal-file.h"
+#include "store/dps-state-dir.h"
 #include "store/dps-survey.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
-#define LOCK_NAME "lock"
 #define INTENT_NAME "intent"
 #define KEPT_GENERATIONS 2
 #define MAX_TRIES 16
@@ -31,16 +29,15 @@ struct _DpsStore
 {
   GObject parent_instance;
 
-  char *path;
+  DpsStateDir dir;
   DpsSealer *sealer;
-  int dir_fd;
-  int lock_fd;
   gint read_only; /* atomic; TRUE until a commit shows that it is over */
 
   GMutex mutex;
   gboolean has_uuid;
   guint8 uuid[16];
   guint32 protection;
+  guint32 held; /* levels seen at the last load or commit, DPS_PROTECTION_BIT() */
 };
 
 G_DEFINE_FINAL_TYPE (DpsStore, dps_store, G_TYPE_OBJECT)
@@ -50,10 +47,8 @@ dps_store_finalize (GObject *object)
 {
   DpsStore *self = DPS_STORE (object);
 
-  dps_close_fd (&self->lock_fd);
-  dps_close_fd (&self->dir_fd);
+  dps_state_dir_close (&self->dir);
   g_clear_object (&self->sealer);
-  g_free (self->path);
   g_mutex_clear (&self->mutex);
   G_OBJECT_CLASS (dps_store_parent_class)->finalize (object);
 }
@@ -67,117 +62,8 @@ dps_store_class_init (DpsStoreClass *class)
 static void
 dps_store_init (DpsStore *self)
 {
-  self->dir_fd = -1;
-  self->lock_fd = -1;
+  self->dir = (DpsStateDir) DPS_STATE_DIR_INIT;
   g_mutex_init (&self->mutex);
-}
-
-static gboolean
-fail_opening (DpsStore *self, DpsError code, GError **error, const char *what)
-{
-  g_set_error (error, DPS_ERROR, code, "state directory '%s' %s", self->path, what);
-  return FALSE;
-}
-
-static gboolean
-check_dir (DpsStore *self, GError **error)
-{
-  g_autofree char *what = NULL;
-  struct stat st;
-
-  if (fstat (self->dir_fd, &st) < 0)
-    return dps_set_errno (error, errno, "examining '%s'", self->path);
-  if (st.st_uid != geteuid ())
-    {
-      what = g_strdup_printf ("belongs to user %u; chown it to user %u",
-                              st.st_uid,
-                              geteuid ());
-      return fail_opening (self, DPS_ERROR_ACCESS_DENIED, error, what);
-    }
-  if (st.st_mode & (S_IRWXG | S_IRWXO))
-    {
-      what = g_strdup_printf ("has mode %04o, open to others; chmod it to 0700",
-                              st.st_mode & 07777);
-      return fail_opening (self, DPS_ERROR_ACCESS_DENIED, error, what);
-    }
-  return TRUE;
-}
-
-static gboolean
-open_dir (DpsStore *self, GError **error)
-{
-  self->dir_fd = open (self->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (self->dir_fd >= 0)
-    return check_dir (self, error);
-  switch (errno)
-    {
-    case ENOENT:
-      return fail_opening (self,
-                           DPS_ERROR_FAILED,
-                           error,
-                           "does not exist; make it, owned by the user of the agent, "
-                           "with "
-                           "mode 0700 (systemd-tmpfiles --create does)");
-    case ENOTDIR:
-    case ELOOP:
-      return fail_opening (self,
-                           DPS_ERROR_FAILED,
-                           error,
-                           "is no directory; move what is there away and make one with "
-                           "mode 0700, a symbolic link will not do");
-    default:
-      return dps_set_errno (error, errno, "opening the state directory '%s'", self->path);
-    }
-}
-
-/* What is stored is served from a read-only file system too: that is what a bad disk
- * makes of itself, and an identity is needed to report it. */
-static gboolean
-open_lock (DpsStore *self, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-
-  self->lock_fd =
-      dps_open_at (self->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NONBLOCK, 0600, &local);
-  if (self->lock_fd < 0 && g_error_matches (local, G_IO_ERROR, G_IO_ERROR_READ_ONLY))
-    {
-      self->lock_fd =
-          dps_open_at (self->dir_fd, LOCK_NAME, O_RDONLY | O_NONBLOCK, 0, NULL);
-      self->read_only = self->lock_fd >= 0;
-      if (self->read_only)
-        dps_warning ((TOPIC ("store"), OBJECT (self->path)),
-                     "the state directory is on a read-only file system; what is stored "
-                     "is served, nothing can be changed before it is writable again");
-    }
-  if (self->lock_fd >= 0)
-    return TRUE;
-  g_propagate_prefixed_error (error,
-                              g_steal_pointer (&local),
-                              "state directory '%s' must be writable and '%s' in it a "
-                              "file: ",
-                              self->path,
-                              LOCK_NAME);
-  return FALSE;
-}
-
-static gboolean
-take_lock (DpsStore *self, GError **error)
-{
-  if (!open_lock (self, error))
-    return FALSE;
-  if (flock (self->lock_fd, LOCK_EX | LOCK_NB) == 0)
-    return TRUE;
-  if (errno != EWOULDBLOCK)
-    return dps_set_errno (error, errno, "locking '%s/%s'", self->path, LOCK_NAME);
-  g_set_error (error,
-               DPS_ERROR,
-               DPS_ERROR_BUSY,
-               "'%s/%s' is held by another process that uses this state directory; let "
-               "it "
-               "end or stop it first",
-               self->path,
-               LOCK_NAME);
-  return FALSE;
 }
 
 DpsStore *
@@ -189,12 +75,11 @@ dps_store_open (const char *path, DpsSealer *sealer, GError **error)
   g_return_val_if_fail (DPS_IS_SEALER (sealer), NULL);
 
   self = g_object_new (DPS_TYPE_STORE, NULL);
-  self->path = g_strdup (path);
   self->sealer = g_object_ref (sealer);
   self->protection = dps_sealer_get_protection (sealer);
-  if (!open_dir (self, error) || !take_lock (self, error) ||
-      !dps_durable_sweep (self->dir_fd, error))
+  if (!dps_state_dir_open (&self->dir, path, error))
     return NULL;
+  self->read_only = self->dir.read_only;
   return g_steal_pointer (&self);
 }
 
@@ -206,10 +91,18 @@ set_identity (DpsStore *self, const DpsGenerationHeader *header)
   self->protection = header->protection;
 }
 
+static void
+forget_identity (DpsStore *self)
+{
+  self->has_uuid = FALSE;
+  self->held = 0;
+  self->protection = dps_sealer_get_protection (self->sealer);
+}
+
 static DpsSurvey *
 survey (DpsStore *self, GError **error)
 {
-  return dps_survey_new (self->dir_fd,
+  return dps_survey_new (self->dir.dir_fd,
                          self->sealer,
                          self->has_uuid ? self->uuid : NULL,
                          error);
@@ -223,7 +116,7 @@ fail_empty (DpsStore *self, const DpsSurvey *found, GError **error)
                  DPS_ERROR,
                  DPS_ERROR_NOT_PROVISIONED,
                  "no identity is stored in '%s'",
-                 self->path);
+                 self->dir.path);
   else
     g_set_error (error,
                  DPS_ERROR,
@@ -232,7 +125,7 @@ fail_empty (DpsStore *self, const DpsSurvey *found, GError **error)
                  "unreadable%s%s; put the directory back from a backup of this host, or "
                  "give the identity up with 'dpsctl reset --yes' and provision again",
                  found->n_bad,
-                 self->path,
+                 self->dir.path,
                  DPS_QUARANTINE_NAME,
                  found->reason != NULL ? ", the last because " : "",
                  found->reason != NULL ? found->reason : "");
@@ -255,9 +148,10 @@ dps_store_load (DpsStore *self, guint64 *generation, gboolean *is_newest, GError
     return fail_empty (self, found, error), NULL;
 
   set_identity (self, &found->newest);
+  self->held = found->held;
   number = found->newest.number;
   if (number < found->highest_bad)
-    dps_warning ((TOPIC ("store"), OBJECT (self->path)),
+    dps_warning ((TOPIC ("store"), OBJECT (self->dir.path)),
                  "serving generation %" G_GUINT64_FORMAT
                  ", not the newest, since %" G_GUINT64_FORMAT " could not be read",
                  number,
@@ -300,7 +194,7 @@ write_generation (DpsStore *self,
       !dps_openssl_random (header->nonce, sizeof header->nonce, error))
     return FALSE;
   file = dps_generation_pack (header, ikm, payload, error);
-  return file != NULL && dps_durable_create (self->dir_fd,
+  return file != NULL && dps_durable_create (self->dir.dir_fd,
                                              name,
                                              g_bytes_get_data (file, NULL),
                                              g_bytes_get_size (file),
@@ -316,7 +210,7 @@ write_next (DpsStore *self,
             GError **error)
 {
   g_autoptr (DpsSecret) ikm =
-      dps_sealer_unseal (self->sealer, self->dir_fd, header->protection, error);
+      dps_sealer_unseal (self->sealer, self->dir.dir_fd, header->protection, error);
 
   if (ikm == NULL)
     return FALSE;
@@ -339,7 +233,7 @@ write_next (DpsStore *self,
                "no number is free for a new generation in '%s'; remove what stands at "
                "the "
                "highest numbers there and is not the agent's",
-               self->path);
+               self->dir.path);
   return FALSE;
 }
 
@@ -356,7 +250,7 @@ verify (DpsStore *self,
   g_autoptr (DpsSecret) seen = NULL;
   DpsGenerationHeader found;
 
-  seen = dps_survey_read_one (self->dir_fd,
+  seen = dps_survey_read_one (self->dir.dir_fd,
                               self->sealer,
                               header->number,
                               header->uuid,
@@ -369,26 +263,64 @@ verify (DpsStore *self,
                DPS_ERROR_FAILED,
                "'%s/%s' was written and did not come back as it was: %s; check the disk, "
                "the generation before is kept",
-               self->path,
+               self->dir.path,
                name,
                local != NULL ? local->message : "its payload is another");
-  dps_durable_remove (self->dir_fd, name, NULL);
+  dps_durable_remove (self->dir.dir_fd, name, NULL);
   return FALSE;
 }
 
-/* The new one is safe: what fails from here on is worth a warning, not an error. */
-static void
-prune (DpsStore *self, const DpsSurvey *found)
+/* The new one is safe: what fails from here on is worth a warning, not an error. Gives
+ * the levels of those that stay. */
+static guint32
+remove_others (DpsStore *self, const DpsSurvey *found, guint kept, guint32 level)
 {
-  for (guint i = KEPT_GENERATIONS - 1; i < found->numbers->len; i++)
+  guint32 held = found->held & DPS_PROTECTION_BIT_UNKNOWN;
+  gboolean lower_removed = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < found->numbers->len; i++)
     {
       g_autofree char *name =
           dps_roster_name (g_array_index (found->numbers, guint64, i));
-      g_autoptr (GError) error = NULL;
+      guint32 mine = g_array_index (found->levels, guint32, i);
+      g_autoptr (GError) local = NULL;
 
-      if (!dps_durable_remove (self->dir_fd, name, &error))
-        dps_warning ((TOPIC ("store"), OBJECT (name)), "%s", error->message);
+      if (i < kept && mine >= level)
+        held |= DPS_PROTECTION_BIT (mine);
+      else if (dps_durable_remove (self->dir.dir_fd, name, &local))
+        lower_removed |= mine < level;
+      else
+        {
+          held |= DPS_PROTECTION_BIT (mine);
+          dps_warning ((TOPIC ("store"), OBJECT (name)), "%s", local->message);
+        }
     }
+  /* What is read without the TPM must not come back with the power. */
+  if (lower_removed && !dps_durable_sync (self->dir.dir_fd, &error))
+    dps_warning ((TOPIC ("store"), OBJECT (self->dir.path)), "%s", error->message);
+  return held;
+}
+
+static gboolean
+commit_found (DpsStore *self, const DpsSurvey *found, DpsSecret *payload, GError **error)
+{
+  DpsGenerationHeader header = { .number = found->highest + 1 };
+
+  if (!dps_sealer_seal (self->sealer, self->dir.dir_fd, found->held, error) ||
+      !prepare_header (self, found, &header, error) ||
+      !write_next (self, &header, payload, error) ||
+      !verify (self, &header, payload, error))
+    return g_prefix_error (error, "storing in '%s': ", self->dir.path), FALSE;
+
+  set_identity (self, &header);
+  g_atomic_int_set (&self->read_only, FALSE);
+  dps_info ((TOPIC ("store"), OBJECT (self->dir.path)),
+            "committed generation %" G_GUINT64_FORMAT,
+            header.number);
+  self->held = remove_others (self, found, KEPT_GENERATIONS - 1, header.protection) |
+               DPS_PROTECTION_BIT (header.protection);
+  return TRUE;
 }
 
 gboolean
@@ -396,7 +328,6 @@ dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error)
 {
   g_autoptr (GMutexLocker) locker = NULL;
   g_autoptr (DpsSurvey) found = NULL;
-  DpsGenerationHeader header = { 0 };
 
   g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
 
@@ -413,29 +344,86 @@ dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error)
 
   locker = g_mutex_locker_new (&self->mutex);
   found = survey (self, error);
+  return found != NULL && commit_found (self, found, payload, error);
+}
+
+gboolean
+dps_store_needs_migration (DpsStore *self)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+  guint32 lower;
+
+  g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  lower = DPS_PROTECTION_BIT (dps_sealer_get_protection (self->sealer)) - 1;
+  return (self->held & lower & ~DPS_PROTECTION_BIT_UNKNOWN) != 0;
+}
+
+gboolean
+dps_store_migrate (DpsStore *self, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+  g_autoptr (DpsSurvey) found = NULL;
+  guint32 level;
+
+  g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  found = survey (self, error);
   if (found == NULL)
     return FALSE;
-  header.number = found->highest + 1;
-  if (!dps_sealer_seal (self->sealer, self->dir_fd, found->held, error) ||
-      !prepare_header (self, found, &header, error) ||
-      !write_next (self, &header, payload, error) ||
-      !verify (self, &header, payload, error))
-    return g_prefix_error (error, "storing in '%s': ", self->path), FALSE;
-
-  set_identity (self, &header);
-  g_atomic_int_set (&self->read_only, FALSE);
-  dps_info ((TOPIC ("store"), OBJECT (self->path)),
-            "committed generation %" G_GUINT64_FORMAT,
-            header.number);
-  prune (self, found);
+  if (found->payload == NULL)
+    return fail_empty (self, found, error), FALSE;
+  /* An older one must not take the place of what may come back. */
+  if (found->held & DPS_PROTECTION_BIT_UNKNOWN)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_FAILED,
+                   "not all that is stored in '%s' can be read now, so it stays at its "
+                   "level: %s",
+                   self->dir.path,
+                   found->reason);
+      return FALSE;
+    }
+  level = dps_sealer_get_protection (self->sealer);
+  if (found->newest.protection < level)
+    return commit_found (self, found, found->payload, error);
+  set_identity (self, &found->newest);
+  self->held = remove_others (self, found, found->numbers->len, level);
   return TRUE;
+}
+
+void
+dps_store_set_sealer (DpsStore *self, DpsSealer *sealer)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+
+  g_return_if_fail (DPS_IS_STORE (self));
+
+  locker = g_mutex_locker_new (&self->mutex);
+  g_set_object (&self->sealer, sealer);
+  if (self->held == 0)
+    self->protection = dps_sealer_get_protection (sealer);
+}
+
+guint32
+dps_store_peek_levels (DpsStore *self)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+
+  g_return_val_if_fail (DPS_IS_STORE (self), DPS_PROTECTION_BIT_UNKNOWN);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  return dps_survey_peek_levels (self->dir.dir_fd);
 }
 
 /* Oldest first, so that what is left when this is cut short is the newest. */
 static gboolean
 remove_generations (DpsStore *self, GError **error)
 {
-  g_autoptr (GArray) all = dps_roster_read (self->dir_fd, FALSE, error);
+  g_autoptr (GArray) all = dps_roster_read (self->dir.dir_fd, FALSE, error);
 
   if (all == NULL)
     return FALSE;
@@ -443,7 +431,7 @@ remove_generations (DpsStore *self, GError **error)
     {
       g_autofree char *name = dps_roster_name (g_array_index (all, guint64, i - 1));
 
-      if (!dps_durable_remove (self->dir_fd, name, error))
+      if (!dps_durable_remove (self->dir.dir_fd, name, error))
         return FALSE;
     }
   return TRUE;
@@ -459,15 +447,43 @@ dps_store_reset (DpsStore *self, GError **error)
   locker = g_mutex_locker_new (&self->mutex);
   /* The quarantine goes first: left over alone it would read as a loss. The share goes
    * last, and only once no generation can come back that would need it. */
-  if (!dps_quarantine_clear (self->dir_fd, error) || !remove_generations (self, error) ||
-      !dps_durable_sync (self->dir_fd, error) ||
-      !dps_sealer_forget (self->sealer, self->dir_fd, error) ||
-      !dps_durable_sync (self->dir_fd, error))
-    return g_prefix_error (error, "resetting '%s': ", self->path), FALSE;
+  if (!dps_quarantine_clear (self->dir.dir_fd, error) ||
+      !remove_generations (self, error) || !dps_durable_sync (self->dir.dir_fd, error) ||
+      !dps_sealer_forget (self->sealer, self->dir.dir_fd, error) ||
+      !dps_durable_sync (self->dir.dir_fd, error))
+    return g_prefix_error (error, "resetting '%s': ", self->dir.path), FALSE;
 
-  self->has_uuid = FALSE;
-  self->protection = dps_sealer_get_protection (self->sealer);
-  dps_info ((TOPIC ("store"), OBJECT (self->path)), "forgot all that was stored");
+  forget_identity (self);
+  dps_info ((TOPIC ("store"), OBJECT (self->dir.path)), "forgot all that was stored");
+  return TRUE;
+}
+
+/* The seal goes last: generations without one could not be told from a lost seal. */
+gboolean
+dps_store_set_aside (DpsStore *self, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+  g_autoptr (GArray) all = NULL;
+
+  g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  all = dps_roster_read (self->dir.dir_fd, FALSE, error);
+  if (all == NULL)
+    return FALSE;
+  for (guint i = all->len; i > 0; i--)
+    {
+      g_autofree char *name = dps_roster_name (g_array_index (all, guint64, i - 1));
+
+      if (!dps_quarantine_set_aside (self->dir.dir_fd, name, error))
+        return FALSE;
+    }
+  if (!dps_quarantine_set_aside (self->dir.dir_fd, DPS_SEAL_NAME, error))
+    return FALSE;
+  forget_identity (self);
+  dps_message ((TOPIC ("store"), OBJECT (self->dir.path)),
+               "moved what another TPM sealed to %s/",
+               DPS_QUARANTINE_NAME);
   return TRUE;
 }
 
@@ -500,7 +516,7 @@ dps_store_write_intent (DpsStore *self, GBytes *bytes, GError **error)
 
   locker = g_mutex_locker_new (&self->mutex);
   file = dps_intent_pack (bytes, error);
-  return file != NULL && dps_durable_replace (self->dir_fd,
+  return file != NULL && dps_durable_replace (self->dir.dir_fd,
                                               INTENT_NAME,
                                               g_bytes_get_data (file, NULL),
                                               g_bytes_get_size (file),
@@ -528,7 +544,7 @@ dps_store_read_intent (DpsStore *self, GError **error)
   g_return_val_if_fail (DPS_IS_STORE (self), NULL);
 
   locker = g_mutex_locker_new (&self->mutex);
-  file = dps_read_file_at (self->dir_fd, INTENT_NAME, DPS_INTENT_FILE_MAX, &local);
+  file = dps_read_file_at (self->dir.dir_fd, INTENT_NAME, DPS_INTENT_FILE_MAX, &local);
   if (file != NULL)
     record = dps_intent_unpack (file, &local);
   if (record != NULL || g_error_matches (local, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
@@ -548,6 +564,6 @@ dps_store_clear_intent (DpsStore *self, GError **error)
   g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
 
   locker = g_mutex_locker_new (&self->mutex);
-  return dps_durable_remove (self->dir_fd, INTENT_NAME, error) &&
-         dps_durable_sync (self->dir_fd, error);
+  return dps_durable_remove (self->dir.dir_fd, INTENT_NAME, error) &&
+         dps_durable_sync (self->dir.dir_fd, error);
 }

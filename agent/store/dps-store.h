@@ -68,7 +68,8 @@ gboolean dps_store_needs_migration (DpsStore *self);
 /* Commits what is stored at the sealer's level, where it is not there yet, and then
  * removes the generations of all lower levels, as dps_store_commit() does too; so at no
  * point is there none that can be read. Errors as for dps_store_load() and
- * dps_store_commit(). */
+ * dps_store_commit(); DPS_ERROR_FAILED too while the disk does not give back one of them.
+ */
 gboolean dps_store_migrate (DpsStore *self, GError **error);
 
 /* Moves all generations and seal.v1 to quarantine/ as foreign-NAME, durably, for a store

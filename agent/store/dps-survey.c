@@ -209,6 +209,7 @@ visit (DpsSurvey *self,
     }
 
   g_array_append_val (self->numbers, number);
+  g_array_append_val (self->levels, header.protection);
   self->held |= DPS_PROTECTION_BIT (header.protection);
   if (self->payload == NULL)
     {
@@ -248,6 +249,7 @@ dps_survey_new (int dir_fd,
   if (all == NULL)
     return NULL;
   self->numbers = g_array_new (FALSE, FALSE, sizeof (guint64));
+  self->levels = g_array_new (FALSE, FALSE, sizeof (guint32));
   count_quarantine (self, dir_fd);
   for (guint i = 0; i < all->len; i++)
     {
@@ -269,10 +271,37 @@ dps_survey_new (int dir_fd,
   return g_steal_pointer (&self);
 }
 
+static guint32
+peek_level (int dir_fd, guint64 number)
+{
+  g_autofree char *name = dps_roster_name (number);
+  g_autoptr (GBytes) file = read_file (dir_fd, name, NULL);
+  DpsGenerationHeader header;
+
+  if (file == NULL || !dps_generation_peek (file, &header, NULL) ||
+      dps_protection_name (header.protection) == NULL)
+    return DPS_PROTECTION_BIT_UNKNOWN;
+  return DPS_PROTECTION_BIT (header.protection);
+}
+
+guint32
+dps_survey_peek_levels (int dir_fd)
+{
+  g_autoptr (GArray) all = dps_roster_read (dir_fd, FALSE, NULL);
+  guint32 levels = 0;
+
+  if (all == NULL)
+    return DPS_PROTECTION_BIT_UNKNOWN;
+  for (guint i = 0; i < all->len; i++)
+    levels |= peek_level (dir_fd, g_array_index (all, guint64, i));
+  return levels;
+}
+
 void
 dps_survey_free (DpsSurvey *self)
 {
   g_clear_pointer (&self->numbers, g_array_unref);
+  g_clear_pointer (&self->levels, g_array_unref);
   g_clear_pointer (&self->payload, dps_secret_unref);
   g_free (self->reason);
   g_free (self);

@@ -10,6 +10,7 @@
 typedef struct
 {
   GArray *numbers;            /* of the good ones, guint64, newest first */
+  GArray *levels;             /* their levels, guint32, in the same order */
   DpsSecret *payload;         /* of the newest good one, NULL where there is none */
   DpsGenerationHeader newest; /* its header */
   guint32 held;               /* levels of what is there, DPS_PROTECTION_BIT() */
@@ -40,3 +41,7 @@ DpsSecret *dps_survey_read_one (int dir_fd,
                                 const guint8 *expected_uuid,
                                 DpsGenerationHeader *header,
                                 GError **error);
+
+/* The levels that the headers name, DPS_PROTECTION_BIT(), without unsealing anything;
+ * DPS_PROTECTION_BIT_UNKNOWN for what cannot be read. */
+guint32 dps_survey_peek_levels (int dir_fd);

@@ -151,12 +151,13 @@ body (gpointer data, int announce_fd)
 }
 
 /* Whether an action that failed may have come as far as its end: what a reset has removed
- * is gone, and of an intent only the sync of the directory may have failed. */
+ * is gone, what was set aside is away, and of an intent only the sync of the directory
+ * may have failed. */
 static gboolean
 may_be_new (const CrashScenario *scenario)
 {
-  return scenario->action == CRASH_RESET || scenario->action == CRASH_WRITE_INTENT ||
-         scenario->action == CRASH_CLEAR_INTENT;
+  return scenario->action == CRASH_RESET || scenario->action == CRASH_SET_ASIDE ||
+         scenario->action == CRASH_WRITE_INTENT || scenario->action == CRASH_CLEAR_INTENT;
 }
 
 typedef struct

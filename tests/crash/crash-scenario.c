@@ -58,12 +58,24 @@ const CrashScenario crash_scenarios[] = {
     .after = "new",
     .steps = READ_2 DURABLE "read announce" },
   { "migrate",
+    CRASH_MIGRATE,
+    .commits = 2,
+    .rises = TRUE,
+    .before = "old 2 at host",
+    .after = "old 2 at tpm2+host",
+    .steps = READ_2 DURABLE DURABLE "read unlink unlink sync-directory announce" },
+  { "set-aside",
+    CRASH_SET_ASIDE,
+    .commits = 2,
+    .before = "old 2",
+    .steps = SET_ASIDE SET_ASIDE "announce" },
+  { "commit/rises",
     CRASH_COMMIT,
     .commits = 2,
     .rises = TRUE,
     .before = "old 2",
     .after = "new",
-    .steps = READ_2 DURABLE DURABLE "read unlink announce" },
+    .steps = READ_2 DURABLE DURABLE "read unlink unlink sync-directory announce" },
   { "load/healthy",
     CRASH_LOAD,
     .commits = 2,
@@ -162,6 +174,14 @@ take_text (DpsSecret *payload)
 }
 
 static char *
+take_text_and_level (CrashStage *self, DpsSecret *payload)
+{
+  g_autofree char *text = take_text (payload);
+
+  return g_strconcat (text, " at ", dps_store_get_protection (self->copy.store), NULL);
+}
+
+static char *
 take_record (GBytes *record)
 {
   return record != NULL
@@ -195,6 +215,10 @@ crash_stage_act (CrashStage *self)
     {
     case CRASH_COMMIT:
       return dps_store_commit (f->store, payload, &self->error);
+    case CRASH_MIGRATE:
+      return dps_store_migrate (f->store, &self->error);
+    case CRASH_SET_ASIDE:
+      return dps_store_set_aside (f->store, &self->error);
     case CRASH_RESET:
       return dps_store_reset (f->store, &self->error);
     case CRASH_LOAD:
@@ -238,6 +262,8 @@ crash_stage_observe (CrashStage *self, gboolean *torn)
   *torn = error != NULL && !g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED);
   if (*torn)
     g_test_message ("%s", error->message);
+  if (payload != NULL && self->scenario->action == CRASH_MIGRATE)
+    return take_text_and_level (self, payload);
   return take_text (payload);
 }
 

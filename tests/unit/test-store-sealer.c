@@ -31,9 +31,7 @@ test_rises (StoreFixture *f, gconstpointer data)
   store_fixture_commit (f, "risen");
   g_assert_cmpstr (dps_store_get_protection (f->store), ==, "tpm2+host");
   store_fixture_assert_load (f, "risen", 2, TRUE);
-  store_fixture_assert_names (f,
-                              ".",
-                              "gen-00000001 gen-00000002 host.share lock seal.v1");
+  store_fixture_assert_names (f, ".", "gen-00000002 host.share lock seal.v1");
 }
 
 static void
@@ -118,6 +116,125 @@ test_taken_number (StoreFixture *f, gconstpointer data)
 }
 
 static void
+test_migrates (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmphex (dps_store_peek_levels (f->store), ==, 0);
+  store_fixture_commit (f, "one");
+  store_fixture_commit (f, "two");
+  g_assert_false (dps_store_needs_migration (f->store));
+  host = swap_sealer (f, test_sealer_new ());
+  g_assert_cmphex (dps_store_peek_levels (f->store),
+                   ==,
+                   DPS_PROTECTION_BIT (DPS_PROTECTION_HOST));
+  g_assert_false (dps_store_needs_migration (f->store));
+  store_fixture_assert_load (f, "two", 2, TRUE);
+  g_assert_true (dps_store_needs_migration (f->store));
+  dps_store_migrate (f->store, &error);
+  g_assert_no_error (error);
+  g_assert_false (dps_store_needs_migration (f->store));
+  g_assert_cmpstr (dps_store_get_protection (f->store), ==, "tpm2+host");
+  g_assert_cmphex (dps_store_peek_levels (f->store),
+                   ==,
+                   DPS_PROTECTION_BIT (DPS_PROTECTION_TPM2_HOST));
+  store_fixture_assert_load (f, "two", 3, TRUE);
+  store_fixture_assert_names (f, ".", "gen-00000003 host.share lock seal.v1");
+  /* Once is enough. */
+  dps_store_migrate (f->store, &error);
+  g_assert_no_error (error);
+  store_fixture_assert_names (f, ".", "gen-00000003 host.share lock seal.v1");
+}
+
+/* Power went between the commit and the removal. */
+static void
+test_migration_is_finished (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) lower = NULL;
+
+  store_fixture_commit (f, "one");
+  lower = store_fixture_read (f, "gen-00000001");
+  host = swap_sealer (f, test_sealer_new ());
+  store_fixture_commit (f, "two");
+  store_fixture_write (f,
+                       "gen-00000001",
+                       g_bytes_get_data (lower, NULL),
+                       g_bytes_get_size (lower));
+  store_fixture_reopen (f);
+  store_fixture_assert_load (f, "two", 2, TRUE);
+  g_assert_true (dps_store_needs_migration (f->store));
+  dps_store_migrate (f->store, &error);
+  g_assert_no_error (error);
+  g_assert_false (dps_store_needs_migration (f->store));
+  store_fixture_assert_load (f, "two", 2, TRUE);
+  store_fixture_assert_names (f, ".", "gen-00000002 host.share lock seal.v1");
+}
+
+static void
+test_migration_fails (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host = NULL;
+  g_autoptr (GError) error = NULL;
+
+  store_fixture_commit (f, "one");
+  host = swap_sealer (f, test_sealer_new ());
+  g_assert_false (dps_store_needs_migration (f->store));
+  TEST_SEALER (f->sealer)->garbled_call = 3;
+  g_assert_false (dps_store_migrate (f->store, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+  store_fixture_assert_load (f, "one", 1, TRUE);
+  g_assert_true (dps_store_needs_migration (f->store));
+}
+
+static void
+test_swap_while_open (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) tpm = test_sealer_new ();
+
+  dps_store_set_sealer (f->store, tpm);
+  g_assert_cmpstr (dps_store_get_protection (f->store), ==, "tpm2+host");
+  dps_store_set_sealer (f->store, f->sealer);
+  store_fixture_commit (f, "one");
+  dps_store_set_sealer (f->store, tpm);
+  g_assert_cmpstr (dps_store_get_protection (f->store), ==, "host");
+  g_assert_true (dps_store_needs_migration (f->store));
+  store_fixture_commit (f, "two");
+  g_assert_cmpstr (dps_store_get_protection (f->store), ==, "tpm2+host");
+}
+
+static void
+test_set_aside (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 2; i++)
+    {
+      store_fixture_commit (f, "one");
+      store_fixture_commit (f, "two");
+      TEST_SEALER (f->sealer)->fails_with = DPS_ERROR_FAILED;
+      store_fixture_assert_load_fails (f, DPS_ERROR_FAILED, "the TPM went away");
+      dps_store_set_aside (f->store, &error);
+      g_assert_no_error (error);
+      TEST_SEALER (f->sealer)->fails_with = -1;
+      store_fixture_assert_load_fails (f, DPS_ERROR_NOT_PROVISIONED, "no identity");
+      store_fixture_assert_names (f, ".", "host.share lock quarantine");
+    }
+  store_fixture_assert_names (f,
+                              "quarantine",
+                              "foreign-gen-00000001 foreign-gen-00000001.1 "
+                              "foreign-gen-00000002 foreign-gen-00000002.1 "
+                              "foreign-seal.v1 foreign-seal.v1.1");
+  store_fixture_commit (f, "anew");
+  store_fixture_assert_load (f, "anew", 1, TRUE);
+  g_assert_true (dps_store_reset (f->store, NULL));
+  store_fixture_assert_names (f, ".", "lock");
+}
+
+static void
 add (const char *path, void (*test) (StoreFixture *, gconstpointer))
 {
   g_test_add (path,
@@ -137,5 +254,10 @@ main (int argc, char **argv)
   add ("/store/sealer/failure-moves-nothing", test_failure_moves_nothing);
   add ("/store/sealer/read-back", test_read_back);
   add ("/store/sealer/taken-number", test_taken_number);
+  add ("/store/sealer/migrates", test_migrates);
+  add ("/store/sealer/migration-is-finished", test_migration_is_finished);
+  add ("/store/sealer/failed-migration-loses-nothing", test_migration_fails);
+  add ("/store/sealer/swap-while-open", test_swap_while_open);
+  add ("/store/sealer/set-aside", test_set_aside);
   return g_test_run ();
 }
