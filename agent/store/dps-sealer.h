@@ -49,8 +49,9 @@ gboolean dps_sealer_seal (DpsSealer *self, int dir_fd, guint32 held, GError **er
 
 /* The ikm of generations sealed at protection, the caller's. A sealer opens those of its
  * own and of lower levels, so that a store can rise; a higher or unknown one is
- * DPS_ERROR_NOT_SUPPORTED, since going on below it would be a silent downgrade. Any error
- * is about sealer and machine, never about a generation: the store then moves nothing. */
+ * DPS_ERROR_NOT_SUPPORTED, since going on below it would be a silent downgrade. What is
+ * wrong with a TPM is DPS_TPM_ERROR, here and in dps_sealer_seal(). Any error is about
+ * sealer and machine, never about a generation: the store then moves nothing. */
 DpsSecret *dps_sealer_unseal (DpsSealer *self,
                               int dir_fd,
                               guint32 protection,

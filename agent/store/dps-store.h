@@ -37,7 +37,8 @@ DpsStore *dps_store_open (const char *path, DpsSealer *sealer, GError **error);
  *                              or the sealer lacks what it needs (a commit is not, before
  *                              dps_store_reset())
  *   DPS_ERROR_NOT_SUPPORTED    a newer format or a higher protection level; nothing is
- *                              touched, and commits are refused likewise */
+ *                              touched, and commits are refused likewise
+ *   DPS_TPM_ERROR              the TPM does not unseal; likewise */
 DpsSecret *dps_store_load (DpsStore *self,
                            guint64 *generation,
                            gboolean *is_newest,

@@ -30,6 +30,7 @@ typedef struct TpmForwarder
   guint count;
   guint kill_at;
   gboolean kill_answered;
+  gboolean killed;
 } TpmForwarder;
 
 static void
@@ -101,6 +102,7 @@ count_command (TpmForwarder *self, gboolean *answered)
   *answered = self->kill_answered;
   if (self->kill_at > 0)
     now = --self->kill_at == 0;
+  self->killed |= now;
   g_mutex_unlock (&self->mutex);
   return now;
 }
@@ -445,6 +447,36 @@ tpm_fixture_assert_empty (TpmFixture *f)
   DpsTpm *tpm = tpm_fixture_open (f, &fd);
 
   tpm_fixture_assert_empty_through (tpm);
+  tpm_fixture_close (tpm, &fd);
+}
+
+gboolean
+tpm_fixture_was_killed (TpmFixture *f)
+{
+  gboolean killed;
+
+  g_mutex_lock (&f->forwarder->mutex);
+  killed = f->forwarder->killed;
+  g_mutex_unlock (&f->forwarder->mutex);
+  return killed;
+}
+
+void
+tpm_fixture_persist (TpmFixture *f,
+                     ESYS_TR hierarchy,
+                     const TPM2B_PUBLIC *template,
+                     TPM2_HANDLE handle)
+{
+  int fd;
+  DpsTpm *tpm = tpm_fixture_open (f, &fd);
+  g_autoptr (GError) error = NULL;
+  DpsTpmKey key = { 0 };
+
+  dps_tpm_create_primary (tpm, hierarchy, template, &key, &error);
+  g_assert_no_error (error);
+  dps_tpm_persist (tpm, &key, handle, &error);
+  g_assert_no_error (error);
+  dps_tpm_drop_key (tpm, &key);
   tpm_fixture_close (tpm, &fd);
 }
 

@@ -33,11 +33,19 @@ int tpm_fixture_connect (TpmFixture *f);
 DpsTpm *tpm_fixture_open (TpmFixture *f, int *fd);
 void tpm_fixture_close (DpsTpm *tpm, int *fd);
 
+/* Puts a key there, made from template in hierarchy. */
+void tpm_fixture_persist (TpmFixture *f,
+                          ESYS_TR hierarchy,
+                          const TPM2B_PUBLIC *template,
+                          TPM2_HANDLE handle);
+
 /* Commands forwarded since the last call. */
 guint tpm_fixture_take_count (TpmFixture *f);
 /* SIGKILL for swtpm when the n-th command from now arrives, before (or after, with
  * answered) it has carried it out; its response is not passed on. 0 = not. */
 void tpm_fixture_kill_at (TpmFixture *f, guint n, gboolean answered);
+/* Whether that has happened since the last start. */
+gboolean tpm_fixture_was_killed (TpmFixture *f);
 
 /* Dictionary-attack counter. */
 guint32 tpm_fixture_failures (TpmFixture *f);
