@@ -183,11 +183,14 @@ seal_and_unseal (Fixture *f, const DpsTpmKey *parent)
   DpsSecret *back;
 
   tpm_fixture_take_count (&f->swtpm);
+  g_assert_false (tpm_fixture_saw (&f->swtpm, "\x80", 1));
   dps_tpm_seal (f->tpm, parent, secret, &public, &private, &error);
   g_assert_no_error (error);
+  g_assert_false (tpm_fixture_saw (&f->swtpm, "attack", 6));
   g_assert_cmpuint (tpm_fixture_take_count (&f->swtpm), ==, 2);
   back = dps_tpm_unseal (f->tpm, parent, &public, &private, &error);
   g_assert_no_error (error);
+  g_assert_false (tpm_fixture_saw (&f->swtpm, "attack", 6));
   g_assert_cmpuint (tpm_fixture_take_count (&f->swtpm), ==, 4);
   g_assert_true (dps_secret_equal (secret, back));
   return back;
@@ -217,18 +220,92 @@ test_passwords (Fixture *f, gconstpointer data)
   DpsTpmKey ek = { 0 }, srk = { 0 };
 
   tpm_fixture_close (f->tpm, &f->fd);
-  tpm_fixture_set_passwords (&f->swtpm, "own", "endorse");
+  tpm_fixture_set_passwords (&f->swtpm, "owner's", "endorse");
+  /* What sets one sends it in the clear, so the record would show it. */
+  g_assert_true (tpm_fixture_saw (&f->swtpm, "owner's", 7));
+  g_assert_true (tpm_fixture_saw (&f->swtpm, "endorse", 7));
   f->tpm = tpm_fixture_open (&f->swtpm, &f->fd);
-  set_auth (f, DPS_TPM_AUTH_OWNER, "own\n");
+  set_auth (f, DPS_TPM_AUTH_OWNER, "owner's\n");
   set_auth (f, DPS_TPM_AUTH_ENDORSEMENT, "endorse\r\n");
   tpm_fixture_take_count (&f->swtpm);
   create (f, ESYS_TR_RH_ENDORSEMENT, dps_tpm_template_ek (TRUE), &ek);
+  g_assert_false (tpm_fixture_saw (&f->swtpm, "endorse", 7));
   g_assert_cmpuint (tpm_fixture_take_count (&f->swtpm), ==, 4);
   create (f, ESYS_TR_RH_OWNER, dps_tpm_template_rsa_srk (), &srk);
   persist (f, &srk, DPS_TPM_HANDLE_SRK);
+  g_assert_false (tpm_fixture_saw (&f->swtpm, "owner's", 7));
   dps_tpm_drop_key (f->tpm, &ek);
   dps_tpm_drop_key (f->tpm, &srk);
   tpm_fixture_assert_empty_through (f->tpm);
+}
+
+/* The key's own password, right and wrong, under it a wrapped object. */
+static void
+test_srk_password (Fixture *f, gconstpointer data)
+{
+  static const char *const wrong[] = { "", "not it" };
+  TPM2B_SENSITIVE_CREATE sensitive = { .sensitive.userAuth = { 7, "storage" } };
+  const TPM2B_DATA outside = { 0 };
+  const TPML_PCR_SELECTION pcrs = { 0 };
+  g_autoptr (DpsSecret) back = NULL;
+  DpsTpmKey made = { .transient = TRUE }, srk = { 0 };
+
+  g_assert_cmphex (Esys_CreatePrimary (dps_tpm_get_esys (f->tpm),
+                                       ESYS_TR_RH_OWNER,
+                                       ESYS_TR_PASSWORD,
+                                       ESYS_TR_NONE,
+                                       ESYS_TR_NONE,
+                                       &sensitive,
+                                       dps_tpm_template_rsa_srk (),
+                                       &outside,
+                                       &pcrs,
+                                       &made.tr,
+                                       NULL,
+                                       NULL,
+                                       NULL,
+                                       NULL),
+                   ==,
+                   TSS2_RC_SUCCESS);
+  persist (f, &made, DPS_TPM_HANDLE_SRK);
+  dps_tpm_drop_key (f->tpm, &made);
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (DpsSecret) secret = dps_secret_new ("x", 1);
+      g_autoptr (GError) error = NULL;
+      TPM2B_PUBLIC public;
+      TPM2B_PRIVATE private;
+
+      set_auth (f, DPS_TPM_AUTH_SRK, wrong[i]);
+      g_assert_true (read_key (f, DPS_TPM_HANDLE_SRK, &srk));
+      g_assert_false (dps_tpm_seal (f->tpm, &srk, secret, &public, &private, &error));
+      g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_SRK_AUTH);
+      dps_tpm_drop_key (f->tpm, &srk);
+      tpm_fixture_assert_empty_through (f->tpm);
+    }
+  set_auth (f, DPS_TPM_AUTH_SRK, "storage");
+  g_assert_true (read_key (f, DPS_TPM_HANDLE_SRK, &srk));
+  back = seal_and_unseal (f, &srk);
+  dps_tpm_drop_key (f->tpm, &srk);
+  tpm_fixture_close (f->tpm, &f->fd);
+  g_assert_cmpuint (tpm_fixture_failures (&f->swtpm), ==, 0);
+  f->tpm = tpm_fixture_open (&f->swtpm, &f->fd);
+}
+
+static void
+test_too_long (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  guint8 password[66];
+
+  memset (password, 'p', sizeof password);
+  password[64] = '\n';
+  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, password, 65, NULL));
+  g_assert_true (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_OWNER));
+  g_assert_false (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, password, 66, &error));
+  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_OWNER_AUTH);
+  g_assert_null (strstr (error->message, "ppp"));
+  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, NULL, 0, NULL));
+  g_assert_false (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_OWNER));
 }
 
 static void
@@ -333,6 +410,8 @@ main (int argc, char **argv)
   ADD ("/seal/round-trip-in-six-commands", test_seal);
   ADD ("/auth/passwords-of-hierarchies", test_passwords);
   ADD ("/auth/wrong-password-has-its-error-and-counts-nothing", test_wrong_password);
+  ADD ("/auth/password-of-the-storage-root-key", test_srk_password);
+  ADD ("/auth/longest-password", test_too_long);
   ADD ("/session/what-is-left-is-flushed", test_sessions);
   ADD ("/tcti/stopped-tpm-times-out-and-is-left-alone", test_stopped);
 #undef ADD

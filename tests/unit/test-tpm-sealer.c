@@ -313,6 +313,9 @@ test_needed_seal (Fixture *f, gconstpointer data)
   /* While T is in memory too: what is committed must be readable after a restart. */
   g_assert_no_errno (unlinkat (f->store.dir_fd, DPS_SEAL_NAME, 0));
   store_fixture_assert_commit_fails (&f->store, DPS_ERROR_FAILED);
+  store_fixture_write (&f->store, DPS_SEAL_NAME, bytes, size);
+  store_fixture_assert_commit_fails (&f->store, DPS_ERROR_FAILED);
+  g_assert_no_errno (unlinkat (f->store.dir_fd, DPS_SEAL_NAME, 0));
   restart (f);
   store_fixture_assert_load_fails (&f->store, DPS_ERROR_FAILED, "missing");
   store_fixture_assert_commit_fails (&f->store, DPS_ERROR_FAILED);

@@ -6,7 +6,9 @@
 #include "tpm/dps-tpm.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <tss2/tss2_mu.h>
+#include <unistd.h>
 
 static void
 test_base (void)
@@ -196,14 +198,63 @@ test_parents (void)
   g_assert_true (dps_tpm_is_unguarded (dps_tpm_template_ecc_srk ()));
 }
 
+static gpointer
+answer_read_public (gpointer data)
+{
+  int peer = *(int *) data;
+  guint8 command[14];
+  guint8 response[1024] = { 0x80, 0x01 };
+  gsize size = 10;
+  TPM2B_NAME name = { .size = 34, .name = { 0, TPM2_ALG_SHA256, 1 } };
+
+  g_assert_cmpint (recv (peer, command, sizeof command, MSG_WAITALL),
+                   ==,
+                   (gssize) sizeof command);
+  Tss2_MU_TPM2B_PUBLIC_Marshal (dps_tpm_template_rsa_srk (),
+                                response,
+                                sizeof response,
+                                &size);
+  Tss2_MU_TPM2B_NAME_Marshal (&name, response, sizeof response, &size);
+  Tss2_MU_TPM2B_NAME_Marshal (&name, response, sizeof response, &size);
+  response[4] = (guint8) (size >> 8);
+  response[5] = (guint8) size;
+  g_assert_cmpint (send (peer, response, size, MSG_NOSIGNAL), ==, (gssize) size);
+  return NULL;
+}
+
+/* A Name is what a key is pinned by: one that is not the public area's is no answer. */
+static void
+test_lying_name (void)
+{
+  g_autoptr (GError) error = NULL;
+  DpsTpmKey key = { 0 };
+  GThread *thread;
+  gboolean found;
+  DpsTpm *tpm;
+  int fds[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+  tpm = dps_tpm_new (fds[0], &error);
+  g_assert_no_error (error);
+  thread = g_thread_new ("peer", answer_read_public, &fds[1]);
+  g_assert_false (dps_tpm_read_key (tpm, DPS_TPM_HANDLE_SRK, &key, &found, &error));
+  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_LOST);
+  g_thread_join (thread);
+  dps_tpm_free (tpm);
+  close (fds[0]);
+  close (fds[1]);
+}
+
 int
 main (int argc, char **argv)
 {
+  g_setenv ("TSS2_LOG", "all+none", FALSE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/tpm/check/base", test_base);
   g_test_add_func ("/tpm/check/codes", test_check);
   g_test_add_func ("/tpm/error/words", test_words);
   g_test_add_func ("/tpm/key/templates", test_templates);
   g_test_add_func ("/tpm/key/parents", test_parents);
+  g_test_add_func ("/tpm/key/name-must-fit", test_lying_name);
   return g_test_run ();
 }

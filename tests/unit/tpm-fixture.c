@@ -27,6 +27,7 @@ typedef struct TpmForwarder
   int stop[2];
   char *upstream;
   pid_t pid;
+  GByteArray *record;
   guint count;
   guint kill_at;
   gboolean kill_answered;
@@ -86,8 +87,11 @@ read_message (int fd, guint8 *data)
 }
 
 static gboolean
-write_message (int fd, const guint8 *data, gsize size)
+pass_on (TpmForwarder *self, int fd, const guint8 *data, gsize size)
 {
+  g_mutex_lock (&self->mutex);
+  g_byte_array_append (self->record, data, (guint) size);
+  g_mutex_unlock (&self->mutex);
   return send (fd, data, size, MSG_NOSIGNAL) == (gssize) size;
 }
 
@@ -128,12 +132,12 @@ serve (TpmForwarder *self, int client)
       fatal = count_command (self, &answered);
       if (fatal && !answered)
         kill (self->pid, SIGKILL);
-      if (!write_message (upstream, data, size))
+      if (!pass_on (self, upstream, data, size))
         return;
       size = read_message (upstream, data);
       if (fatal && answered)
         kill (self->pid, SIGKILL);
-      if (fatal || size == 0 || !write_message (client, data, size))
+      if (fatal || size == 0 || !pass_on (self, client, data, size))
         return;
     }
 }
@@ -164,6 +168,7 @@ forwarder_start (const char *path, const char *upstream, pid_t pid)
   struct sockaddr_un address;
 
   g_mutex_init (&self->mutex);
+  self->record = g_byte_array_new ();
   self->upstream = g_strdup (upstream);
   self->pid = pid;
   self->listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -184,6 +189,7 @@ forwarder_stop (TpmForwarder *self)
   close (self->stop[0]);
   close (self->listener);
   g_mutex_clear (&self->mutex);
+  g_byte_array_unref (self->record);
   g_free (self->upstream);
   g_free (self);
 }
@@ -379,8 +385,21 @@ tpm_fixture_take_count (TpmFixture *f)
   g_mutex_lock (&f->forwarder->mutex);
   count = f->forwarder->count;
   f->forwarder->count = 0;
+  g_byte_array_set_size (f->forwarder->record, 0);
   g_mutex_unlock (&f->forwarder->mutex);
   return count;
+}
+
+gboolean
+tpm_fixture_saw (TpmFixture *f, const char *data, gsize size)
+{
+  const GByteArray *record = f->forwarder->record;
+  gboolean seen;
+
+  g_mutex_lock (&f->forwarder->mutex);
+  seen = memmem (record->data, record->len, data, size) != NULL;
+  g_mutex_unlock (&f->forwarder->mutex);
+  return seen;
 }
 
 void

@@ -41,6 +41,8 @@ void tpm_fixture_persist (TpmFixture *f,
 
 /* Commands forwarded since the last call. */
 guint tpm_fixture_take_count (TpmFixture *f);
+/* Whether the bytes have gone over a connection, one way or the other, since then. */
+gboolean tpm_fixture_saw (TpmFixture *f, const char *data, gsize size);
 /* SIGKILL for swtpm when the n-th command from now arrives, before (or after, with
  * answered) it has carried it out; its response is not passed on. 0 = not. */
 void tpm_fixture_kill_at (TpmFixture *f, guint n, gboolean answered);
