@@ -310,7 +310,7 @@ act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
       finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
       return;
     }
-  switch (dps_step_decide (exchange, polling, &failure))
+  switch (dps_step_decide (exchange, polling, DPS_CHALLENGE_NONE, &failure))
     {
     case DPS_STEP_ASSIGNED:
       prove (self, outcome->reply->registration);

@@ -103,10 +103,51 @@ kind_without_answer (const DpsOutcome *outcome)
   return outcome->not_json ? DPS_FAILURE_NOT_THE_SERVICE : DPS_FAILURE_ANSWER_MALFORMED;
 }
 
+static DpsStep
+fail (const DpsOutcome *outcome, DpsFailureKind kind, DpsFailure **failure)
+{
+  *failure = describe (outcome, kind, NULL);
+  return DPS_STEP_FAIL;
+}
+
+/* One challenge per attempt, to the first request of a TPM alone: another client answers
+ * them without end (dps-protocol §5.4). */
+static DpsStep
+take_challenge (const DpsOutcome *outcome,
+                DpsChallengeState challenge,
+                DpsFailure **failure)
+{
+  switch (challenge)
+    {
+    case DPS_CHALLENGE_DUE:
+      return DPS_STEP_ANSWER;
+    case DPS_CHALLENGE_ANSWERED:
+      return fail (outcome, DPS_FAILURE_CHALLENGED_AGAIN, failure);
+    case DPS_CHALLENGE_NONE:
+    default:
+      return fail (outcome, DPS_FAILURE_CHALLENGE_UNEXPECTED, failure);
+    }
+}
+
+static DpsStep
+take_assignment (const DpsOutcome *outcome,
+                 DpsChallengeState challenge,
+                 DpsFailure **failure)
+{
+  if (challenge == DPS_CHALLENGE_ANSWERED &&
+      outcome->reply->registration->authentication_key == NULL)
+    return fail (outcome, DPS_FAILURE_NO_HUB_KEY, failure);
+  return DPS_STEP_ASSIGNED;
+}
+
 DpsStep
-dps_step_decide (const DpsExchange *exchange, gboolean polling, DpsFailure **failure)
+dps_step_decide (const DpsExchange *exchange,
+                 gboolean polling,
+                 DpsChallengeState challenge,
+                 DpsFailure **failure)
 {
   const DpsOutcome *outcome = &exchange->outcome;
+  gboolean goes_on;
 
   if (exchange->error != NULL)
     {
@@ -114,15 +155,22 @@ dps_step_decide (const DpsExchange *exchange, gboolean polling, DpsFailure **fai
           describe (outcome, kind_without_answer (outcome), exchange->error->message);
       return DPS_STEP_FAIL;
     }
+  if (outcome->reply == NULL && outcome->challenge)
+    return take_challenge (outcome, challenge, failure);
   if (outcome->reply == NULL)
     {
       *failure = failure_of_status (outcome, polling);
       return DPS_STEP_FAIL;
     }
+  goes_on = outcome->reply->status == DPS_STATUS_ASSIGNED ||
+            outcome->reply->status == DPS_STATUS_ASSIGNING ||
+            outcome->reply->status == DPS_STATUS_UNASSIGNED;
+  if (goes_on && challenge == DPS_CHALLENGE_DUE)
+    return fail (outcome, DPS_FAILURE_NO_CHALLENGE, failure);
   switch (outcome->reply->status)
     {
     case DPS_STATUS_ASSIGNED:
-      return DPS_STEP_ASSIGNED;
+      return take_assignment (outcome, challenge, failure);
     case DPS_STATUS_ASSIGNING:
     case DPS_STATUS_UNASSIGNED:
       return DPS_STEP_POLL;
@@ -133,8 +181,7 @@ dps_step_decide (const DpsExchange *exchange, gboolean polling, DpsFailure **fai
       return DPS_STEP_FAIL;
     case DPS_STATUS_UNKNOWN:
     default:
-      *failure = describe (outcome, DPS_FAILURE_UNKNOWN_STATUS, NULL);
-      return DPS_STEP_FAIL;
+      return fail (outcome, DPS_FAILURE_UNKNOWN_STATUS, failure);
     }
 }
 

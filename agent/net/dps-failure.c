@@ -531,6 +531,15 @@ dps_failure_describe (const DpsFailure *self)
   return g_string_free (text, FALSE);
 }
 
+GError *
+dps_failure_to_error (const DpsFailure *self, DpsError code)
+{
+  const DpsFailureRow *row = dps_failure_row (self->kind);
+  g_autofree char *text = dps_failure_describe (self);
+
+  return g_error_new (DPS_ERROR, (gint) code, "%s %s; %s", row->code, text, row->remedy);
+}
+
 /* A code that stands in a failed registrationState speaks of the service's own dealings.
  */
 static DpsFailureKind

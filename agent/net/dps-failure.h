@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "common/dps-error.h"
 
 /* DpsFailure: what went wrong, as a row of one table and the facts of this one case. The
  * codes are stable: scripts and the journal catalogue rely on them, and a row is never
@@ -130,6 +130,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsFailure, dps_failure_unref)
 
 /* Cause, detail, HTTP status, service code and tracking id in one line; the caller's. */
 char *dps_failure_describe (const DpsFailure *self);
+
+/* As a caller on the bus sees it: the code first, what dps_failure_describe() says, and
+ * the remedy. A DPS_ERROR of this code; the caller's. */
+GError *dps_failure_to_error (const DpsFailure *self, DpsError code);
 
 /* The facts of one exchange with DPS, each 0 or NULL where there is none. */
 typedef struct

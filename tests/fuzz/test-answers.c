@@ -126,7 +126,7 @@ judge_exchange (const DpsExchange *exchange, gboolean polling, Outcome *out)
   g_autoptr (DpsFailure) failure = NULL;
   DpsPollHistory polls = { 0 };
 
-  switch (dps_step_decide (exchange, polling, &failure))
+  switch (dps_step_decide (exchange, polling, DPS_CHALLENGE_NONE, &failure))
     {
     case DPS_STEP_POLL:
       out->wait = dps_pacing_next_poll (&polls, exchange->outcome.retry_after, 0, 0);

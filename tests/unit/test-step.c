@@ -6,6 +6,13 @@
 
 #include <string.h>
 
+/* Of a host with a symmetric key. */
+static DpsStep
+decide (const DpsExchange *exchange, gboolean polling, DpsFailure **failure)
+{
+  return dps_step_decide (exchange, polling, DPS_CHALLENGE_NONE, failure);
+}
+
 static void
 assert_code (const DpsFailure *failure, const char *code)
 {
@@ -49,9 +56,7 @@ test_transport (void)
 
         g_test_message ("%s", dps_http_failure_to_string (transports[i].failure));
         exchange.error = g_error_new_literal (DPS_ERROR, DPS_ERROR_FAILED, "the cause");
-        g_assert_cmpint (dps_step_decide (&exchange, polling, &failure),
-                         ==,
-                         DPS_STEP_FAIL);
+        g_assert_cmpint (decide (&exchange, polling, &failure), ==, DPS_STEP_FAIL);
         assert_code (failure, transports[i].code);
         g_assert_cmpstr (failure->detail, ==, "the cause");
         g_assert_cmpint (dps_step_may_poll_again (failure), ==, transports[i].poll_again);
@@ -67,17 +72,17 @@ test_no_reply (void)
   g_autoptr (DpsFailure) malformed = NULL, foreign = NULL, nowhere = NULL;
 
   exchange.error = g_error_new_literal (DPS_ERROR, DPS_ERROR_REJECTED, "no JSON");
-  g_assert_cmpint (dps_step_decide (&exchange, FALSE, &malformed), ==, DPS_STEP_FAIL);
+  g_assert_cmpint (decide (&exchange, FALSE, &malformed), ==, DPS_STEP_FAIL);
   assert_code (malformed, "DPS-E312");
   g_assert_cmpuint (malformed->http_status, ==, 200);
   g_assert_cmpint (malformed->wait, ==, 0);
   exchange.outcome.not_json = TRUE;
-  g_assert_cmpint (dps_step_decide (&exchange, FALSE, &foreign), ==, DPS_STEP_FAIL);
+  g_assert_cmpint (decide (&exchange, FALSE, &foreign), ==, DPS_STEP_FAIL);
   assert_code (foreign, "DPS-E313");
   g_assert_true (dps_step_may_poll_again (foreign));
   exchange.outcome.not_json = FALSE;
   exchange.outcome.bad_assignment = TRUE;
-  g_assert_cmpint (dps_step_decide (&exchange, TRUE, &nowhere), ==, DPS_STEP_FAIL);
+  g_assert_cmpint (decide (&exchange, TRUE, &nowhere), ==, DPS_STEP_FAIL);
   assert_code (nowhere, "DPS-E415");
   g_assert_false (dps_step_may_poll_again (nowhere));
   g_clear_error (&exchange.error);
@@ -130,9 +135,7 @@ test_refusals (void)
             polling && refusals[i].poll_code ? refusals[i].poll_code : refusals[i].code;
 
         g_test_message ("%u, polling %d", refusals[i].status, polling);
-        g_assert_cmpint (dps_step_decide (&exchange, polling, &failure),
-                         ==,
-                         DPS_STEP_FAIL);
+        g_assert_cmpint (decide (&exchange, polling, &failure), ==, DPS_STEP_FAIL);
         assert_code (failure, code);
         g_assert_cmpuint (failure->http_status, ==, refusals[i].status);
         g_assert_cmpuint (failure->service_code, ==, refusals[i].service_code);
@@ -186,13 +189,106 @@ test_states (void)
         g_test_message ("%s %d",
                         dps_status_to_string (states[i].status),
                         (int) states[i].error_code);
-        g_assert_cmpint (dps_step_decide (&exchange, polling, &failure),
-                         ==,
-                         states[i].step);
+        g_assert_cmpint (decide (&exchange, polling, &failure), ==, states[i].step);
         if (states[i].code == NULL)
           g_assert_null (failure);
         else
           assert_code (failure, states[i].code);
+      }
+}
+
+/* The way through a TPM's registration (dps-protocol §5.4): each answer at each place. */
+typedef enum
+{
+  ANSWER_CHALLENGE,
+  ANSWER_401,
+  ANSWER_ASSIGNING,
+  ANSWER_ASSIGNED,
+  ANSWER_ASSIGNED_WITH_KEY,
+  ANSWER_FAILED,
+  N_ANSWERS
+} Answer;
+
+static const struct
+{
+  DpsStep step;
+  const char *code; /* of DPS_STEP_FAIL */
+} tpm_steps[][N_ANSWERS] = {
+  [DPS_CHALLENGE_NONE] = {
+    [ANSWER_CHALLENGE] = { DPS_STEP_FAIL, "DPS-E417" },
+    [ANSWER_401] = { DPS_STEP_FAIL, "DPS-E401" },
+    [ANSWER_ASSIGNING] = { DPS_STEP_POLL, NULL },
+    [ANSWER_ASSIGNED] = { DPS_STEP_ASSIGNED, NULL },
+    [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_ASSIGNED, NULL },
+    [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
+  },
+  [DPS_CHALLENGE_DUE] = {
+    [ANSWER_CHALLENGE] = { DPS_STEP_ANSWER, NULL },
+    [ANSWER_401] = { DPS_STEP_FAIL, "DPS-E401" },
+    [ANSWER_ASSIGNING] = { DPS_STEP_FAIL, "DPS-E418" },
+    [ANSWER_ASSIGNED] = { DPS_STEP_FAIL, "DPS-E418" },
+    [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_FAIL, "DPS-E418" },
+    [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
+  },
+  [DPS_CHALLENGE_ANSWERED] = {
+    [ANSWER_CHALLENGE] = { DPS_STEP_FAIL, "DPS-E416" },
+    [ANSWER_401] = { DPS_STEP_FAIL, "DPS-E401" },
+    [ANSWER_ASSIGNING] = { DPS_STEP_POLL, NULL },
+    [ANSWER_ASSIGNED] = { DPS_STEP_FAIL, "DPS-E419" },
+    [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_ASSIGNED, NULL },
+    [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
+  },
+};
+
+static void
+check_tpm_step (DpsChallengeState challenge, Answer answer, gboolean polling)
+{
+  DpsServiceError error = { .authentication_key = (char *) "QUJD",
+                            .tracking_id = (char *) "tracking" };
+  DpsRegistration registration = { 0 };
+  DpsReply reply = { .registration = &registration };
+  DpsExchange exchange = { .outcome = { .http_status = 200,
+                                        .retry_after = DPS_PACING_NONE } };
+  g_autoptr (DpsFailure) failure = NULL;
+
+  if (answer == ANSWER_CHALLENGE || answer == ANSWER_401)
+    {
+      exchange.outcome.http_status = 401;
+      exchange.outcome.service_error = &error;
+      exchange.outcome.challenge = answer == ANSWER_CHALLENGE;
+    }
+  else
+    exchange.outcome.reply = &reply;
+  if (answer == ANSWER_ASSIGNED_WITH_KEY)
+    registration.authentication_key = (char *) "QUJD";
+  reply.status = answer == ANSWER_ASSIGNING ? DPS_STATUS_ASSIGNING
+                 : answer == ANSWER_FAILED  ? DPS_STATUS_FAILED
+                                            : DPS_STATUS_ASSIGNED;
+  g_assert_cmpint (dps_step_decide (&exchange, polling, challenge, &failure),
+                   ==,
+                   tpm_steps[challenge][answer].step);
+  if (tpm_steps[challenge][answer].code == NULL)
+    {
+      g_assert_null (failure);
+      return;
+    }
+  assert_code (failure, tpm_steps[challenge][answer].code);
+  g_assert_false (dps_step_may_poll_again (failure));
+  if (exchange.outcome.service_error != NULL)
+    g_assert_cmpstr (failure->tracking_id, ==, "tracking");
+}
+
+static void
+test_challenge (void)
+{
+  for (guint challenge = 0; challenge < G_N_ELEMENTS (tpm_steps); challenge++)
+    for (guint answer = 0; answer < N_ANSWERS; answer++)
+      {
+        g_test_message ("%u, answer %u", challenge, answer);
+        check_tpm_step (challenge, answer, FALSE);
+        /* What was not challenged has nothing to poll. */
+        if (challenge != DPS_CHALLENGE_DUE)
+          check_tpm_step (challenge, answer, TRUE);
       }
 }
 
@@ -268,6 +364,7 @@ main (int argc, char **argv)
   g_test_add_func ("/step/answer-that-is-none", test_no_reply);
   g_test_add_func ("/step/refusals", test_refusals);
   g_test_add_func ("/step/states", test_states);
+  g_test_add_func ("/step/challenge", test_challenge);
   g_test_add_func ("/step/which-polls-may-be-repeated", test_state_and_polls);
   g_test_add_func ("/failure/every-row-is-complete", test_rows);
   g_test_add_func ("/failure/says-all-it-knows", test_describe);
