@@ -115,35 +115,38 @@ run_not_supported (Call *call)
                      g_dbus_method_invocation_get_method_name (call->invocation)));
 }
 
-static void
-run_create_sas_token (Call *call)
+/* The options of CreateSasToken, or their defaults; *audience is the caller's. */
+static gboolean
+read_token_options (Call *call, char **audience, guint32 *ttl, GError **error)
 {
   static const DpsOption known[] = { { "audience", "s" }, { "ttl", "u" } };
   g_autoptr (GVariant) options = argument (call, 0);
-  const char *audience = "device";
-  guint32 ttl = TOKEN_TTL_DEFAULT;
-  GError *error = NULL;
-  guint64 expires;
-  char *token;
 
-  if (!dps_options_check (options, known, G_N_ELEMENTS (known), &error))
-    {
-      fail (call, error);
-      return;
-    }
-  g_variant_lookup (options, "audience", "&s", &audience);
-  g_variant_lookup (options, "ttl", "u", &ttl);
-  token = dps_handout_token (call->service->keeper,
-                             call->service->report,
-                             audience,
-                             ttl,
-                             &expires,
-                             &error);
+  if (!dps_options_check (options, known, G_N_ELEMENTS (known), error))
+    return FALSE;
+  *ttl = TOKEN_TTL_DEFAULT;
+  g_variant_lookup (options, "ttl", "u", ttl);
+  if (!g_variant_lookup (options, "audience", "s", audience))
+    *audience = g_strdup ("device");
+  return TRUE;
+}
+
+static void
+on_token (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Call *call = data;
+  GError *error = NULL;
+  g_autofree char *audience = NULL;
+  guint64 expires;
+  guint32 ttl;
+  char *token = dps_handout_token_finish (result, &expires, &error);
+
   if (token == NULL)
     {
       fail (call, error);
       return;
     }
+  read_token_options (call, &audience, &ttl, NULL);
   dps_message ((TOPIC ("audit"), OBJECT (audience)),
                "handed a SAS token to user %u of %s, valid for %u s",
                call->uid,
@@ -152,6 +155,25 @@ run_create_sas_token (Call *call)
   answer (call, g_variant_new ("(st)", token, expires));
   explicit_bzero (token, strlen (token));
   g_free (token);
+}
+
+static void
+run_create_sas_token (Call *call)
+{
+  g_autofree char *audience = NULL;
+  GError *error = NULL;
+  guint32 ttl;
+
+  if (!read_token_options (call, &audience, &ttl, &error))
+    fail (call, error);
+  else
+    dps_handout_token_async (call->service->keeper,
+                             call->service->report,
+                             dps_provisioner_get_signer (call->service->provisioner),
+                             audience,
+                             ttl,
+                             on_token,
+                             call);
 }
 
 static void

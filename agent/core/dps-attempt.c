@@ -27,6 +27,7 @@ struct _DpsAttempt
   DpsSettings *settings;
   DpsConfig *config;
   DpsReport *report;
+  DpsSigner *signer;
   DpsImportedKey *imported_key;
   GTask *task; /* of the run */
   GCancellable *cancellable;
@@ -62,6 +63,7 @@ dps_attempt_finalize (GObject *object)
   g_clear_pointer (&self->attestation, dps_attestation_free);
   g_clear_pointer (&self->authorization, dps_secret_unref);
   g_clear_pointer (&self->identity, dps_identity_unref);
+  g_clear_object (&self->signer);
   g_clear_object (&self->config);
   g_clear_object (&self->settings);
   g_clear_object (&self->report);
@@ -84,6 +86,7 @@ dps_attempt_init (DpsAttempt *self)
 DpsAttempt *
 dps_attempt_new (DpsSettings *settings,
                  DpsReport *report,
+                 DpsSigner *signer,
                  DpsImportedKey *imported_key,
                  DpsPollHistory *polls)
 {
@@ -92,6 +95,7 @@ dps_attempt_new (DpsSettings *settings,
   self->settings = g_object_ref (settings);
   self->config = g_object_ref (dps_settings_get_config (settings));
   self->report = g_object_ref (report);
+  self->signer = g_object_ref (signer);
   self->imported_key = imported_key ? dps_imported_key_ref (imported_key) : NULL;
   self->polls = polls;
   return self;
@@ -203,6 +207,7 @@ prove (DpsAttempt *self, const DpsRegistration *registration)
   dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
   dps_hub_check_async (self->config,
                        dps_settings_get_sessions (self->settings),
+                       self->signer,
                        self->identity,
                        TRUE,
                        self->clock_offset,

@@ -3,6 +3,7 @@
 
 #include "core/dps-settings.h"
 #include "core/dps-report.h"
+#include "core/dps-signer.h"
 #include "core/dps-vault.h"
 #include "dps/dps-pacing.h"
 
@@ -16,10 +17,11 @@
 G_DECLARE_FINAL_TYPE (DpsAttempt, dps_attempt, DPS, ATTEMPT, GObject)
 
 /* settings has a configuration in force, which is the attempt's from now on. imported_key
- * may be NULL. These are referenced; polls is borrowed and outlives the run: the limit
- * on polls holds over attempts too. */
+ * may be NULL. signer is for the proof. These are referenced; polls is borrowed and
+ * outlives the run: the limit on polls holds over attempts too. */
 DpsAttempt *dps_attempt_new (DpsSettings *settings,
                              DpsReport *report,
+                             DpsSigner *signer,
                              DpsImportedKey *imported_key,
                              DpsPollHistory *polls);
 

@@ -5,20 +5,14 @@
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 #include "core/dps-plugin-cause.h"
-#include "core/dps-plugin-confinement.h"
-
-/* The name under which a plugin gets key-file= or an imported key. */
-#define KEY_SECRET "key"
 
 /* One run, the data of its task. */
 typedef struct
 {
   DpsSettings *settings;
   DpsConfig *config;
-  DpsSecret *key_text; /* as in the file, for the plugin */
-  char *derived_for;   /* the registration id that key_text goes with, or NULL */
-  GHashTable *secrets; /* what the group of a plugin from elsewhere names */
-  DpsPluginRunner *runner;
+  DpsImportedKey *imported_key; /* or NULL */
+  DpsPluginSetup *setup;
   DpsAttestation *attestation; /* in the making */
   DpsFailure *failure;
 } Run;
@@ -37,10 +31,8 @@ run_free (Run *run)
 {
   g_object_unref (run->settings);
   g_object_unref (run->config);
-  g_clear_pointer (&run->key_text, dps_secret_unref);
-  g_free (run->derived_for);
-  g_clear_pointer (&run->secrets, g_hash_table_unref);
-  g_clear_object (&run->runner);
+  g_clear_pointer (&run->imported_key, dps_imported_key_unref);
+  g_clear_pointer (&run->setup, dps_plugin_setup_unref);
   g_clear_pointer (&run->attestation, dps_attestation_free);
   g_clear_pointer (&run->failure, dps_failure_unref);
   g_free (run);
@@ -60,7 +52,7 @@ finish (GTask *task, DpsFailure *failure)
 static gboolean
 choose_registration_id (Run *run, const DpsPluginDescription *description, GError **error)
 {
-  const char *id = run->derived_for;
+  const char *id = run->imported_key ? run->imported_key->registration_id : NULL;
 
   if (id == NULL)
     id = dps_config_get_string (run->config, DPS_CONFIG_REGISTRATION_ID);
@@ -103,60 +95,18 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
     }
 }
 
-static void
-describe (GTask *task)
-{
-  Run *run = g_task_get_task_data (task);
-  const char *plugin = dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION);
-  g_autoptr (GHashTable) settings = dps_config_dup_settings_of (run->config, plugin);
-
-  if (run->key_text != NULL)
-    g_hash_table_replace (run->secrets,
-                          g_strdup (KEY_SECRET),
-                          dps_secret_ref (run->key_text));
-  run->runner = dps_plugin_runner_new (dps_settings_get_plugin_host (run->settings),
-                                       dps_settings_get_plugin_dir (run->settings),
-                                       plugin);
-  dps_plugin_runner_set_allow_unix (
-      run->runner,
-      dps_plugin_confinement_grants_unix (plugin,
-                                          dps_config_get_string (run->config,
-                                                                 DPS_CONFIG_X509_KEY)));
-  dps_plugin_runner_describe_async (run->runner,
-                                    settings,
-                                    run->secrets,
-                                    g_task_get_cancellable (task),
-                                    on_described,
-                                    task);
-}
-
 static DpsFailure *
-read_key (Run *run)
+read_setup (Run *run)
 {
-  g_autoptr (GError) error = NULL;
+  DpsFailure *failure = NULL;
 
-  /* One plugin's key is no business of another. */
-  if (run->key_text != NULL ||
-      dps_config_get_string (run->config, DPS_CONFIG_KEY_FILE) == NULL ||
-      !g_str_equal (dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION),
-                    "symmetric-key"))
-    return NULL;
-  run->key_text = dps_config_read_secret (run->config, DPS_CONFIG_KEY_FILE, &error);
-  return error ? dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error) : NULL;
-}
-
-static DpsFailure *
-read_secrets (Run *run)
-{
-  g_autoptr (GError) error = NULL;
-
-  run->secrets =
-      dps_config_read_secrets_of (run->config,
-                                  dps_config_get_string (run->config,
-                                                         DPS_CONFIG_ATTESTATION),
-                                  run->key_text != NULL ? KEY_SECRET : NULL,
-                                  &error);
-  return error ? dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error) : NULL;
+  run->setup =
+      dps_plugin_setup_read (run->settings,
+                             run->config,
+                             dps_config_get_string (run->config, DPS_CONFIG_ATTESTATION),
+                             run->imported_key ? run->imported_key->text : NULL,
+                             &failure);
+  return failure;
 }
 
 static DpsFailure *
@@ -178,10 +128,8 @@ read_payload (Run *run)
 static void
 read_in_thread (GTask *worker, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  DpsFailure *failure = read_key (data);
+  DpsFailure *failure = read_setup (data);
 
-  if (failure == NULL)
-    failure = read_secrets (data);
   if (failure == NULL)
     failure = read_payload (data);
   g_task_return_pointer (worker, failure, (GDestroyNotify) dps_failure_unref);
@@ -191,6 +139,7 @@ static void
 on_read (GObject *source, GAsyncResult *result, gpointer data)
 {
   GTask *task = data;
+  Run *run = g_task_get_task_data (task);
   DpsFailure *failure = g_task_propagate_pointer (G_TASK (result), NULL);
 
   if (failure == NULL && g_cancellable_is_cancelled (g_task_get_cancellable (task)))
@@ -198,7 +147,12 @@ on_read (GObject *source, GAsyncResult *result, gpointer data)
   if (failure != NULL)
     finish (task, failure);
   else
-    describe (task);
+    dps_plugin_runner_describe_async (run->setup->runner,
+                                      run->setup->settings,
+                                      run->setup->secrets,
+                                      g_task_get_cancellable (task),
+                                      on_described,
+                                      task);
 }
 
 void
@@ -214,11 +168,7 @@ dps_attestation_run_async (DpsSettings *settings,
 
   run->settings = g_object_ref (settings);
   run->config = g_object_ref (dps_settings_get_config (settings));
-  if (imported_key != NULL)
-    {
-      run->key_text = dps_secret_ref (imported_key->text);
-      run->derived_for = g_strdup (imported_key->registration_id);
-    }
+  run->imported_key = imported_key ? dps_imported_key_ref (imported_key) : NULL;
   run->attestation = g_new0 (DpsAttestation, 1);
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, run, (GDestroyNotify) run_free);

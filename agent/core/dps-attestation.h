@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/dps-plugin-runner.h"
+#include "core/dps-plugin-setup.h"
 #include "core/dps-settings.h"
 #include "core/dps-vault.h"
 

@@ -10,22 +10,90 @@
 
 #define MODULE_PREFIX "module:"
 
-GBytes *
-dps_credential_sign (const DpsIdentity *identity, GBytes *bytes, GError **error)
+static void
+on_signed_by_plugin (GObject *source, GAsyncResult *result, gpointer data)
 {
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  GBytes *signature = dps_signer_sign_finish (DPS_SIGNER (source), result, &error);
+
+  if (signature != NULL)
+    g_task_return_pointer (task, signature, (GDestroyNotify) g_bytes_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+sign_here (GTask *task, const DpsSecret *key, GBytes *bytes)
+{
+  GError *error = NULL;
+  GBytes *signature = dps_sas_sign (key, bytes, &error);
+
+  if (signature != NULL)
+    g_task_return_pointer (task, signature, (GDestroyNotify) g_bytes_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+dps_credential_sign_async (DpsSigner *signer,
+                           DpsIdentity *identity,
+                           GBytes *bytes,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback,
+                           gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+
+  g_task_set_source_tag (task, dps_credential_sign_async);
   switch (identity->shape)
     {
     case DPS_SHAPE_KEY:
-      return dps_sas_sign (identity->key, bytes, error);
+      sign_here (task, identity->key, bytes);
+      return;
     case DPS_SHAPE_PLUGIN:
+      dps_signer_sign_async (signer,
+                             identity,
+                             bytes,
+                             cancellable,
+                             on_signed_by_plugin,
+                             g_steal_pointer (&task));
+      return;
     case DPS_SHAPE_CERTIFICATE:
     default:
-      g_set_error (error,
-                   DPS_ERROR,
-                   DPS_ERROR_NOT_SUPPORTED,
-                   "this version does not sign with this kind of credential");
-      return NULL;
+      g_task_return_new_error (task,
+                               DPS_ERROR,
+                               DPS_ERROR_NOT_SUPPORTED,
+                               "this version does not sign with this kind of "
+                               "credential");
     }
+}
+
+GBytes *
+dps_credential_sign_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* A token in the making, the data of its task. */
+typedef struct
+{
+  char *resource;
+  guint64 expiry;
+} Token;
+
+static void
+token_free (Token *token)
+{
+  g_free (token->resource);
+  g_free (token);
+}
+
+static void
+wiped_free (gpointer text)
+{
+  explicit_bzero (text, strlen (text));
+  g_free (text);
 }
 
 static gboolean
@@ -46,17 +114,12 @@ parse_audience (const char *audience, const char **module, GError **error)
   return dps_name_check_device_id (*module, error);
 }
 
-char *
-dps_credential_create_token (const DpsIdentity *identity,
-                             const char *audience,
-                             guint32 ttl,
-                             guint64 now,
-                             guint64 *expiry,
-                             GError **error)
+static char *
+make_resource (const DpsIdentity *identity,
+               const char *audience,
+               guint32 ttl,
+               GError **error)
 {
-  g_autofree char *resource = NULL;
-  g_autoptr (GBytes) text = NULL;
-  g_autoptr (GBytes) signature = NULL;
   const char *module;
 
   if (!parse_audience (audience, &module, error))
@@ -71,11 +134,68 @@ dps_credential_create_token (const DpsIdentity *identity,
                    ttl);
       return NULL;
     }
-  resource = dps_sas_resource_for_device (identity->hub, identity->device_id, module);
-  text = dps_sas_string_to_sign (resource, now + ttl);
-  signature = dps_credential_sign (identity, text, error);
-  if (signature == NULL)
-    return NULL;
-  *expiry = now + ttl;
-  return dps_sas_token (resource, signature, now + ttl, NULL);
+  return dps_sas_resource_for_device (identity->hub, identity->device_id, module);
+}
+
+static void
+on_signed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  Token *token = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr (GBytes) signature = dps_credential_sign_finish (result, &error);
+
+  if (signature != NULL)
+    g_task_return_pointer (task,
+                           dps_sas_token (token->resource,
+                                          signature,
+                                          token->expiry,
+                                          NULL),
+                           wiped_free);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+dps_credential_create_token_async (DpsSigner *signer,
+                                   DpsIdentity *identity,
+                                   const char *audience,
+                                   guint32 ttl,
+                                   guint64 now,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+  g_autoptr (GBytes) text = NULL;
+  Token *token = g_new0 (Token, 1);
+  GError *error = NULL;
+
+  token->resource = make_resource (identity, audience, ttl, &error);
+  token->expiry = now + ttl;
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, token, (GDestroyNotify) token_free);
+  if (token->resource == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  text = dps_sas_string_to_sign (token->resource, token->expiry);
+  dps_credential_sign_async (signer,
+                             identity,
+                             text,
+                             cancellable,
+                             on_signed,
+                             g_steal_pointer (&task));
+}
+
+char *
+dps_credential_create_token_finish (GAsyncResult *result, guint64 *expiry, GError **error)
+{
+  Token *token = g_task_get_task_data (G_TASK (result));
+  char *text = g_task_propagate_pointer (G_TASK (result), error);
+
+  if (text != NULL)
+    *expiry = token->expiry;
+  return text;
 }

@@ -1,23 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/dps-signer.h"
 #include "core/dps-vault.h"
 
-/* What the device's credential can do. dps_credential_sign() is the only place that looks
- * at the shape of a credential. */
+/* What the device's credential can do. dps_credential_sign_async() is the only place that
+ * looks at the shape of a credential. Main thread. */
 
 #define DPS_TOKEN_TTL_MAX 3600u
 
-/* The signature over bytes toward the hub; the caller's. */
-GBytes *dps_credential_sign (const DpsIdentity *identity, GBytes *bytes, GError **error);
+/* Signs bytes toward the hub, here or by the plugin of identity, for which signer is (it
+ * may be NULL with shape key). The result is the caller's; errors of a plugin as
+ * dps_signer_sign_async(). */
+void dps_credential_sign_async (DpsSigner *signer,
+                                DpsIdentity *identity,
+                                GBytes *bytes,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                gpointer data);
+GBytes *dps_credential_sign_finish (GAsyncResult *result, GError **error);
 
 /* A SAS token for the assigned hub (dps-protocol §6.2), the caller's. audience is
- * "device" or "module:ID"; now is Unix seconds by the service's clock; *expiry likewise.
- * DPS_ERROR_INVALID_ARGUMENT for another audience, DPS_ERROR_LIMITS_EXCEEDED for a ttl
- * outside 1 to DPS_TOKEN_TTL_MAX seconds. */
-char *dps_credential_create_token (const DpsIdentity *identity,
-                                   const char *audience,
-                                   guint32 ttl,
-                                   guint64 now,
-                                   guint64 *expiry,
-                                   GError **error);
+ * "device" or "module:ID"; now is Unix seconds by the service's clock; *expiry likewise,
+ * set with a token only. DPS_ERROR_INVALID_ARGUMENT for another audience,
+ * DPS_ERROR_LIMITS_EXCEEDED for a ttl outside 1 to DPS_TOKEN_TTL_MAX seconds, and what
+ * signing fails with. */
+void dps_credential_create_token_async (DpsSigner *signer,
+                                        DpsIdentity *identity,
+                                        const char *audience,
+                                        guint32 ttl,
+                                        guint64 now,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer data);
+char *dps_credential_create_token_finish (GAsyncResult *result,
+                                          guint64 *expiry,
+                                          GError **error);

@@ -19,24 +19,41 @@ need_identity (DpsKeeper *keeper, DpsReport *report, GError **error)
   return identity;
 }
 
-char *
-dps_handout_token (DpsKeeper *keeper,
-                   DpsReport *report,
-                   const char *audience,
-                   guint32 ttl_seconds,
-                   guint64 *expires,
-                   GError **error)
+void
+dps_handout_token_async (DpsKeeper *keeper,
+                         DpsReport *report,
+                         DpsSigner *signer,
+                         const char *audience,
+                         guint32 ttl_seconds,
+                         GAsyncReadyCallback callback,
+                         gpointer data)
 {
-  DpsIdentity *identity = need_identity (keeper, report, error);
-  guint64 now, expiry;
-  char *token;
+  GError *error = NULL;
+  DpsIdentity *identity = need_identity (keeper, report, &error);
+  gint64 now = g_get_real_time () + dps_report_get_clock_offset (report);
 
   if (identity == NULL)
-    return NULL;
-  now = (guint64) (g_get_real_time () + dps_report_get_clock_offset (report)) /
-        G_USEC_PER_SEC;
-  token =
-      dps_credential_create_token (identity, audience, ttl_seconds, now, &expiry, error);
+    g_task_report_error (NULL, callback, data, dps_handout_token_async, error);
+  else
+    dps_credential_create_token_async (signer,
+                                       identity,
+                                       audience,
+                                       ttl_seconds,
+                                       (guint64) now / G_USEC_PER_SEC,
+                                       NULL,
+                                       callback,
+                                       data);
+}
+
+char *
+dps_handout_token_finish (GAsyncResult *result, guint64 *expires, GError **error)
+{
+  guint64 expiry;
+  char *token;
+
+  if (g_async_result_is_tagged (result, dps_handout_token_async))
+    return g_task_propagate_pointer (G_TASK (result), error);
+  token = dps_credential_create_token_finish (result, &expiry, error);
   if (token != NULL)
     *expires = expiry * G_USEC_PER_SEC;
   return token;

@@ -15,7 +15,9 @@ typedef struct
 {
   DpsConfig *config;
   DpsHttpSessions *sessions;
+  DpsSigner *signer;
   DpsIdentity *identity;
+  DpsSecret *token; /* for all tries, which take less than it lives */
   gint64 clock_offset;
   DpsProofHistory history;
   DpsHttp *http; /* made by the first try, in the worker */
@@ -27,42 +29,23 @@ check_free (Check *check)
 {
   g_object_unref (check->config);
   dps_http_sessions_unref (check->sessions);
+  g_clear_object (&check->signer);
   dps_identity_unref (check->identity);
+  g_clear_pointer (&check->token, dps_secret_unref);
   g_clear_pointer (&check->http, dps_http_free);
   g_free (check->detail);
   g_free (check);
 }
 
-static DpsSecret *
-authorization (Check *check, GError **error)
-{
-  guint64 now = (guint64) (g_get_real_time () + check->clock_offset) / G_USEC_PER_SEC;
-  g_autofree char *token = NULL;
-  DpsSecret *secret;
-  guint64 expiry;
-
-  token = dps_credential_create_token (check->identity,
-                                       "device",
-                                       TOKEN_TTL,
-                                       now,
-                                       &expiry,
-                                       error);
-  if (token == NULL)
-    return NULL;
-  secret = dps_secret_new (token, strlen (token));
-  explicit_bzero (token, strlen (token));
-  return secret;
-}
-
 static guint
-ask_once (Check *check, const DpsSecret *token, GCancellable *cancellable, GError **error)
+ask_once (Check *check, GCancellable *cancellable, GError **error)
 {
   g_auto (DpsOutcome) outcome = { 0 };
 
   if (!dps_client_hub_modules (check->http,
                                check->identity->hub,
                                check->identity->device_id,
-                               token,
+                               check->token,
                                cancellable,
                                &outcome,
                                error))
@@ -75,7 +58,6 @@ static void
 ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Check *check = g_task_get_task_data (task);
-  g_autoptr (DpsSecret) token = NULL;
   g_autoptr (GError) error = NULL;
   guint status = 0;
 
@@ -83,9 +65,7 @@ ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
   if (check->http == NULL)
     check->http = dps_http_setup (check->config, check->sessions, &error);
   if (check->http != NULL)
-    token = authorization (check, &error);
-  if (token != NULL)
-    status = ask_once (check, token, cancellable, &error);
+    status = ask_once (check, cancellable, &error);
   check->detail = error ? g_strdup (error->message)
                         : g_strdup_printf ("the hub answers with HTTP status %u", status);
   g_task_return_int (task, status);
@@ -126,22 +106,20 @@ ask_after (GTask *task, gint64 wait)
   g_source_attach (timer, NULL);
 }
 
+/* status: HTTP's, 0 = no answer. */
 static void
-on_asked (GObject *source, GAsyncResult *result, gpointer data)
+judge (GTask *task, guint status)
 {
-  GTask *task = data;
   Check *check = g_task_get_task_data (task);
-  GCancellable *cancellable = g_task_get_cancellable (task);
-  guint status = (guint) g_task_propagate_int (G_TASK (result), NULL);
   gint64 wait = 0;
-  DpsProofVerdict verdict;
+  DpsProofVerdict verdict =
+      dps_hub_proof_judge (&check->history, status, g_get_monotonic_time (), &wait);
 
-  verdict = dps_hub_proof_judge (&check->history, status, g_get_monotonic_time (), &wait);
   dps_debug ((TOPIC ("hub"), OBJECT (check->identity->hub)),
              "try %u: %s",
              check->history.tries,
              check->detail);
-  if (g_cancellable_is_cancelled (cancellable))
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
     verdict = DPS_PROOF_INCONCLUSIVE;
   if (verdict == DPS_PROOF_AGAIN)
     ask_after (task, wait);
@@ -150,19 +128,68 @@ on_asked (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-ask (GTask *task)
+on_asked (GObject *source, GAsyncResult *result, gpointer data)
 {
-  GCancellable *cancellable = g_task_get_cancellable (task);
-  g_autoptr (GTask) worker = g_task_new (NULL, cancellable, on_asked, task);
+  judge (data, (guint) g_task_propagate_int (G_TASK (result), NULL));
+}
+
+static void
+ask_in_worker (GTask *task)
+{
+  g_autoptr (GTask) worker =
+      g_task_new (NULL, g_task_get_cancellable (task), on_asked, task);
 
   g_task_set_check_cancellable (worker, FALSE);
   g_task_set_task_data (worker, g_task_get_task_data (task), NULL);
   g_task_run_in_thread (worker, ask_in_thread);
 }
 
+static void
+on_token (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GTask *task = data;
+  Check *check = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  guint64 expiry;
+  char *token = dps_credential_create_token_finish (result, &expiry, &error);
+
+  if (token == NULL)
+    {
+      g_free (check->detail);
+      check->detail = g_strdup (error->message);
+      judge (task, 0);
+      return;
+    }
+  check->token = dps_secret_new (token, strlen (token));
+  explicit_bzero (token, strlen (token));
+  g_free (token);
+  ask_in_worker (task);
+}
+
+static void
+ask (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+
+  if (check->token != NULL)
+    ask_in_worker (task);
+  else
+    dps_credential_create_token_async (check->signer,
+                                       check->identity,
+                                       "device",
+                                       TOKEN_TTL,
+                                       (guint64) (g_get_real_time () +
+                                                  check->clock_offset) /
+                                           G_USEC_PER_SEC,
+                                       g_task_get_cancellable (task),
+                                       on_token,
+                                       task);
+}
+
 void
 dps_hub_check_async (DpsConfig *config,
                      DpsHttpSessions *sessions,
+                     DpsSigner *signer,
                      DpsIdentity *identity,
                      gboolean fresh,
                      gint64 clock_offset,
@@ -175,6 +202,7 @@ dps_hub_check_async (DpsConfig *config,
 
   check->config = g_object_ref (config);
   check->sessions = dps_http_sessions_ref (sessions);
+  check->signer = signer ? g_object_ref (signer) : NULL;
   check->identity = dps_identity_ref (identity);
   check->history.fresh = fresh;
   check->clock_offset = clock_offset;

@@ -3,6 +3,7 @@
 
 #include "config/dps-config.h"
 #include "core/dps-hub-proof.h"
+#include "core/dps-signer.h"
 #include "core/dps-vault.h"
 #include "dps/dps-http-sessions.h"
 
@@ -10,10 +11,11 @@
 
 /* Shows an identity to its hub (dps-protocol §6.5) until dps_hub_proof_judge() has a
  * verdict, on a connection of its own, resumed from sessions where it can be. fresh: it
- * was assigned just now. clock_offset is added to our clock to date the tokens, in µs.
- * Main thread; requests block in a worker. */
+ * was assigned just now. clock_offset is added to our clock to date the token, in µs.
+ * signer as in dps_credential_sign_async(). Main thread; requests block in a worker. */
 void dps_hub_check_async (DpsConfig *config,
                           DpsHttpSessions *sessions,
+                          DpsSigner *signer,
                           DpsIdentity *identity,
                           gboolean fresh,
                           gint64 clock_offset,

@@ -9,7 +9,7 @@
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
  * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
- * store is opened. */
+ * store is opened, dps-provisioner-loss.c what follows when an identity is dead. */
 
 typedef enum
 {
@@ -25,6 +25,7 @@ struct _DpsProvisioner
   DpsSettings *settings;
   DpsKeeper *keeper;
   DpsReport *report;
+  DpsSigner *signer;
   DpsAttempt *attempt; /* the one in flight, or NULL */
   GCancellable *cancellable;
   GTask *reset; /* waits for the attempt to end */
@@ -33,6 +34,7 @@ struct _DpsProvisioner
   DpsRecheck *recheck;
   DpsGroupImport *import;
   guint failures;
+  guint losses;         /* of identities, since the start */
   gint64 not_before;    /* monotonic: the service asked to be left alone until then */
   DpsPollHistory polls; /* of all attempts: the service's limit knows none */
   Want want;            /* to be begun when what is under way has ended */
@@ -56,6 +58,12 @@ gboolean dps_provisioner_store_heals (DpsProvisioner *self);
 gboolean dps_provisioner_import_first (DpsProvisioner *self, Want want);
 /* DpsGroupImportDone */
 void dps_provisioner_on_imported (DpsFailure *failure, gpointer data);
+
+/* The signer's signal of that name: the host registers again, whoever noticed. */
+void dps_provisioner_on_identity_lost (DpsSigner *signer,
+                                       DpsIdentity *identity,
+                                       DpsFailure *failure,
+                                       gpointer data);
 
 /* Nothing is under way: the state that follows from configuration and store. */
 void dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason);

@@ -165,6 +165,7 @@ dps_provisioner_mend_store (DpsProvisioner *self, Want want)
   if (dps_keeper_is_loading (self->keeper) || dps_keeper_is_busy (self->keeper))
     return;
   dps_settings_reload (self->settings, NULL);
+  dps_signer_drop (self->signer);
   g_clear_handle_id (&self->timer, g_source_remove);
   load (self, DPS_OPENING_READ);
 }
@@ -238,6 +239,7 @@ dps_provisioner_refresh (DpsProvisioner *self, GError **error)
   g_autoptr (DpsFailure) reason = NULL;
   gboolean good = dps_settings_reload (self->settings, error);
 
+  dps_signer_drop (self->signer);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (self->timer == 0)

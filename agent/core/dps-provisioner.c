@@ -35,6 +35,9 @@ dps_provisioner_dispose (GObject *object)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->recheck, dps_recheck_free);
   g_clear_pointer (&self->import, dps_group_import_free);
+  if (self->signer != NULL)
+    g_signal_handlers_disconnect_by_data (self->signer, self);
+  g_clear_object (&self->signer);
   g_clear_object (&self->attempt);
   g_clear_object (&self->cancellable);
   g_clear_object (&self->settings);
@@ -190,6 +193,7 @@ dps_provisioner_settle (DpsProvisioner *self)
     {
       dps_provisioner_end_waits (self);
       dps_http_sessions_clear (dps_settings_get_sessions (self->settings));
+      dps_signer_drop (self->signer);
       self->resetting = TRUE;
       dps_keeper_reset_async (self->keeper,
                               on_reset_done,
@@ -293,7 +297,8 @@ start_attempt (DpsProvisioner *self, Want want)
       return;
     }
   self->cancellable = g_cancellable_new ();
-  self->attempt = dps_attempt_new (self->settings, self->report, key, &self->polls);
+  self->attempt =
+      dps_attempt_new (self->settings, self->report, self->signer, key, &self->polls);
   dps_attempt_run_async (self->attempt,
                          self->cancellable,
                          on_attempt_done,
@@ -374,10 +379,22 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
   self->settings = g_object_ref (settings);
   self->keeper = g_object_ref (keeper);
   self->report = g_object_ref (report);
-  self->recheck = dps_recheck_new (settings, keeper, report, on_rechecked, self);
+  self->signer = dps_signer_new (settings);
+  g_signal_connect (self->signer,
+                    "identity-lost",
+                    G_CALLBACK (dps_provisioner_on_identity_lost),
+                    self);
+  self->recheck =
+      dps_recheck_new (settings, keeper, report, self->signer, on_rechecked, self);
   self->import =
       dps_group_import_new (settings, keeper, report, dps_provisioner_on_imported, self);
   return self;
+}
+
+DpsSigner *
+dps_provisioner_get_signer (DpsProvisioner *self)
+{
+  return self->signer;
 }
 
 static void

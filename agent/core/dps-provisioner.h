@@ -4,6 +4,7 @@
 #include "core/dps-keeper.h"
 #include "core/dps-settings.h"
 #include "core/dps-report.h"
+#include "core/dps-signer.h"
 
 #include <gio/gio.h>
 
@@ -28,6 +29,9 @@ typedef enum
 DpsProvisioner *dps_provisioner_new (DpsSettings *settings,
                                      DpsKeeper *keeper,
                                      DpsReport *report);
+
+/* What signs with the identity in force; borrowed. */
+DpsSigner *dps_provisioner_get_signer (DpsProvisioner *self);
 
 /* Reads the configuration, and has the keeper read the store; the status follows. */
 void dps_provisioner_start (DpsProvisioner *self);

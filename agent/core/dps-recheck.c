@@ -12,6 +12,7 @@ struct _DpsRecheck
   DpsSettings *settings;
   DpsKeeper *keeper;
   DpsReport *report;
+  DpsSigner *signer;
   void (*done) (DpsProofVerdict verdict, gpointer data);
   gpointer data;
   guint timer;
@@ -22,6 +23,7 @@ DpsRecheck *
 dps_recheck_new (DpsSettings *settings,
                  DpsKeeper *keeper,
                  DpsReport *report,
+                 DpsSigner *signer,
                  void (*done) (DpsProofVerdict verdict, gpointer data),
                  gpointer data)
 {
@@ -31,6 +33,7 @@ dps_recheck_new (DpsSettings *settings,
   self->settings = g_object_ref (settings);
   self->keeper = g_object_ref (keeper);
   self->report = g_object_ref (report);
+  self->signer = g_object_ref (signer);
   self->done = done;
   self->data = data;
   return self;
@@ -44,6 +47,7 @@ recheck_unref (DpsRecheck *self)
   g_object_unref (self->settings);
   g_object_unref (self->keeper);
   g_object_unref (self->report);
+  g_object_unref (self->signer);
   g_free (self);
 }
 
@@ -134,6 +138,7 @@ on_due (gpointer data)
   g_atomic_ref_count_inc (&self->refs);
   dps_hub_check_async (config,
                        dps_settings_get_sessions (self->settings),
+                       self->signer,
                        identity,
                        FALSE,
                        dps_report_get_clock_offset (self->report),

@@ -5,6 +5,7 @@
 #include "core/dps-keeper.h"
 #include "core/dps-settings.h"
 #include "core/dps-report.h"
+#include "core/dps-signer.h"
 
 /* DpsRecheck: shows an identity that was committed without a proof to its hub again, on
  * the slow schedule, until the hub has accepted or refused it. Main thread. */
@@ -15,6 +16,7 @@ typedef struct _DpsRecheck DpsRecheck;
 DpsRecheck *dps_recheck_new (DpsSettings *settings,
                              DpsKeeper *keeper,
                              DpsReport *report,
+                             DpsSigner *signer,
                              void (*done) (DpsProofVerdict verdict, gpointer data),
                              gpointer data);
 void dps_recheck_free (DpsRecheck *self);
