@@ -5,19 +5,20 @@
 #include "common/dps-error.h"
 #include "common/dps-log.h"
 #include "core/dps-attestation.h"
-#include "core/dps-http-setup.h"
+#include "core/dps-authorization.h"
+#include "core/dps-challenge.h"
 #include "core/dps-hub-check.h"
+#include "core/dps-plugin-cause.h"
+#include "core/dps-registrar.h"
 #include "core/dps-step.h"
 #include "core/dps-summary.h"
-#include "dps/dps-client.h"
 #include "dps/dps-pacing.h"
-#include "dps/dps-sas.h"
 #include "net/dps-endpoint.h"
-
-#include <string.h>
 
 #define REGISTRATION_DEADLINE (15 * 60 * G_USEC_PER_SEC)
 #define TOKEN_TTL 3600
+/* As every client has it (dps-protocol §3.1, §5.4). */
+#define KEY_NAME "registration"
 /* A smaller difference is no clock's fault (design §7, "Time"). */
 #define CLOCK_TOLERANCE (5 * 60 * G_USEC_PER_SEC)
 
@@ -33,9 +34,11 @@ struct _DpsAttempt
   GCancellable *cancellable;
 
   DpsAttestation *attestation;
-  DpsHttp *http;
-  DpsClient *client;
-  DpsSecret *authorization;
+  DpsRegistrar *registrar;
+  DpsSecret *authorization; /* the token; NULL before the challenge */
+  DpsChallengeState challenge;
+  DpsSecret *answer; /* to the challenge: what signs the token, in memory alone */
+  char *key_name;    /* the challenge's, or "registration" */
   gint64 clock_offset;
   gboolean redated; /* the token was signed again by the service's clock */
 
@@ -47,6 +50,7 @@ struct _DpsAttempt
   guint timer;
   gulong cancelled_handler;
 
+  DpsRegistration *registration; /* the assignment */
   DpsIdentity *identity;
 };
 
@@ -57,11 +61,12 @@ dps_attempt_finalize (GObject *object)
 {
   DpsAttempt *self = DPS_ATTEMPT (object);
 
-  g_clear_pointer (&self->client, dps_client_free);
-  g_clear_pointer (&self->http, dps_http_free);
+  g_clear_pointer (&self->registrar, dps_registrar_free);
   g_clear_pointer (&self->imported_key, dps_imported_key_unref);
   g_clear_pointer (&self->attestation, dps_attestation_free);
   g_clear_pointer (&self->authorization, dps_secret_unref);
+  g_clear_pointer (&self->answer, dps_secret_unref);
+  g_clear_pointer (&self->registration, dps_registration_free);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_clear_object (&self->signer);
   g_clear_object (&self->config);
@@ -69,6 +74,7 @@ dps_attempt_finalize (GObject *object)
   g_clear_object (&self->report);
   g_clear_object (&self->cancellable);
   g_free (self->operation_id);
+  g_free (self->key_name);
   G_OBJECT_CLASS (dps_attempt_parent_class)->finalize (object);
 }
 
@@ -124,16 +130,6 @@ fail (DpsAttempt *self, DpsFailureKind kind, const GError *error)
   finish (self, dps_failure_new_from_error (kind, error));
 }
 
-/* Runs work in a worker with self as its source. */
-static void
-in_worker (DpsAttempt *self, GTaskThreadFunc work, GAsyncReadyCallback done)
-{
-  g_autoptr (GTask) task = g_task_new (self, self->cancellable, done, NULL);
-
-  g_task_set_check_cancellable (task, FALSE);
-  g_task_run_in_thread (task, work);
-}
-
 /* --- proving ---------------------------------------------------------------------------
  */
 
@@ -159,9 +155,11 @@ on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
     }
 }
 
+/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key. */
 static DpsIdentity *
-make_identity (DpsAttempt *self, const DpsRegistration *registration)
+make_identity (DpsAttempt *self, DpsSecret *hub_key)
 {
+  const DpsRegistration *registration = self->registration;
   DpsIdentity *identity = dps_identity_new ();
 
   identity->hub = g_strdup (registration->assigned_hub);
@@ -171,39 +169,21 @@ make_identity (DpsAttempt *self, const DpsRegistration *registration)
       g_strdup (dps_config_get_string (self->config, DPS_CONFIG_ATTESTATION));
   identity->config_digest = dps_config_dup_identity_digest (self->config);
   identity->payload = g_strdup (registration->payload);
-  identity->shape = DPS_SHAPE_KEY;
-  identity->key = dps_secret_ref (self->attestation->key);
+  identity->shape = hub_key ? DPS_SHAPE_PLUGIN : DPS_SHAPE_KEY;
+  if (hub_key != NULL)
+    identity->blob = dps_secret_ref (hub_key);
+  else
+    identity->key = dps_secret_ref (self->attestation->key);
   identity->assigned_at = (guint64) g_get_real_time ();
   return identity;
 }
 
 static void
-prove (DpsAttempt *self, const DpsRegistration *registration)
+prove (DpsAttempt *self, DpsSecret *hub_key)
 {
-  const char *endpoint = dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT);
-  g_autofree char *warning = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!dps_endpoint_check_hub (registration->assigned_hub,
-                               dps_endpoint_cloud (endpoint),
-                               &warning,
-                               &error))
-    {
-      fail (self, DPS_FAILURE_BAD_ASSIGNMENT, error);
-      return;
-    }
-  if (warning != NULL)
-    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)), "%s", warning);
-  if (registration->connection_profile != NULL &&
-      g_ascii_strcasecmp (registration->connection_profile, "classic") != 0)
-    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)),
-                 "the hub has the connection profile '%s', which this version does not "
-                 "know",
-                 registration->connection_profile);
-  /* DPS is done with; its connection would only idle while the hub is asked. */
-  g_clear_pointer (&self->client, dps_client_free);
-  g_clear_pointer (&self->http, dps_http_free);
-  self->identity = make_identity (self, registration);
+  self->identity = make_identity (self, hub_key);
+  if (hub_key != NULL)
+    dps_signer_adopt (self->signer, self->attestation->setup);
   dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
   dps_hub_check_async (self->config,
                        dps_settings_get_sessions (self->settings),
@@ -216,10 +196,71 @@ prove (DpsAttempt *self, const DpsRegistration *registration)
                        g_object_ref (self));
 }
 
+static void
+on_hub_key (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsSecret) hub_key = dps_challenge_answer_finish (result, &error);
+
+  if (hub_key == NULL)
+    finish (self, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
+  else
+    prove (self, hub_key);
+}
+
+static gboolean
+check_hub (DpsAttempt *self, const DpsRegistration *registration, GError **error)
+{
+  const char *endpoint = dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT);
+  g_autofree char *warning = NULL;
+
+  if (!dps_endpoint_check_hub (registration->assigned_hub,
+                               dps_endpoint_cloud (endpoint),
+                               &warning,
+                               error))
+    return FALSE;
+  if (warning != NULL)
+    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)), "%s", warning);
+  if (registration->connection_profile != NULL &&
+      g_ascii_strcasecmp (registration->connection_profile, "classic") != 0)
+    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)),
+                 "the hub has the connection profile '%s', which this version does not "
+                 "know",
+                 registration->connection_profile);
+  return TRUE;
+}
+
+/* Takes registration. The key with which a TPM signs toward the hub comes with it, as a
+ * second challenge. */
+static void
+take_assignment (DpsAttempt *self, DpsRegistration *registration)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->registration = registration;
+  if (!check_hub (self, registration, &error))
+    {
+      fail (self, DPS_FAILURE_BAD_ASSIGNMENT, error);
+      return;
+    }
+  /* DPS is done with; its connection would only idle while the hub is asked. */
+  g_clear_pointer (&self->registrar, dps_registrar_free);
+  if (self->challenge == DPS_CHALLENGE_ANSWERED)
+    dps_challenge_answer_async (self->attestation->setup,
+                                registration->authentication_key,
+                                self->cancellable,
+                                on_hub_key,
+                                g_object_ref (self));
+  else
+    prove (self, NULL);
+}
+
 /* --- registering and assigning ---------------------------------------------------------
  */
 
-static void register_now (DpsAttempt *self);
+static void authorise (DpsAttempt *self);
+static void answer_challenge (DpsAttempt *self, const DpsServiceError *challenge);
 static void plan_poll (DpsAttempt *self, gint64 wait);
 
 static void
@@ -315,10 +356,13 @@ act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
       finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
       return;
     }
-  switch (dps_step_decide (exchange, polling, DPS_CHALLENGE_NONE, &failure))
+  switch (dps_step_decide (exchange, polling, self->challenge, &failure))
     {
     case DPS_STEP_ASSIGNED:
-      prove (self, outcome->reply->registration);
+      take_assignment (self, g_steal_pointer (&outcome->reply->registration));
+      return;
+    case DPS_STEP_ANSWER:
+      answer_challenge (self, outcome->service_error);
       return;
     case DPS_STEP_POLL:
       self->lost_polls = 0;
@@ -349,32 +393,17 @@ act (DpsAttempt *self, const DpsExchange *exchange, gboolean polling)
     {
       self->redated = TRUE;
       dps_failure_unref (failure);
-      register_now (self);
+      authorise (self);
     }
   else
     finish (self, failure);
 }
 
 static void
-poll_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-  DpsAttempt *self = source;
-  DpsExchange *exchange = g_new0 (DpsExchange, 1);
-
-  dps_client_poll (self->client,
-                   self->operation_id,
-                   self->authorization,
-                   cancellable,
-                   &exchange->outcome,
-                   &exchange->error);
-  g_task_return_pointer (task, exchange, (GDestroyNotify) dps_exchange_free);
-}
-
-static void
 on_polled (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (DpsAttempt) self = g_object_ref (DPS_ATTEMPT (source));
-  g_autoptr (DpsExchange) exchange = g_task_propagate_pointer (G_TASK (result), NULL);
+  g_autoptr (DpsAttempt) self = data;
+  g_autoptr (DpsExchange) exchange = dps_registrar_finish (result, NULL);
 
   dps_poll_history_note (self->polls, g_get_monotonic_time ());
   act (self, exchange, TRUE);
@@ -386,7 +415,12 @@ on_poll_due (gpointer data)
   DpsAttempt *self = data;
 
   self->timer = 0;
-  in_worker (self, poll_in_thread, on_polled);
+  dps_registrar_poll_async (self->registrar,
+                            self->operation_id,
+                            self->authorization,
+                            self->cancellable,
+                            on_polled,
+                            g_object_ref (self));
   return G_SOURCE_REMOVE;
 }
 
@@ -404,78 +438,12 @@ plan_poll (DpsAttempt *self, gint64 wait)
   self->timer = g_timeout_add ((guint) ((wait + 999) / 1000), on_poll_due, self);
 }
 
-static gboolean
-sign_token (DpsAttempt *self, GError **error)
-{
-  const char *scope = dps_config_get_string (self->config, DPS_CONFIG_ID_SCOPE);
-  guint64 expiry =
-      (guint64) (g_get_real_time () + self->clock_offset) / G_USEC_PER_SEC + TOKEN_TTL;
-  g_autofree char *resource =
-      dps_sas_resource_for_registration (scope, self->attestation->registration_id);
-  g_autoptr (GBytes) text = dps_sas_string_to_sign (resource, expiry);
-  g_autoptr (GBytes) signature = dps_sas_sign (self->attestation->key, text, error);
-  g_autofree char *token = NULL;
-
-  if (signature == NULL)
-    return FALSE;
-  token = dps_sas_token (resource, signature, expiry, "registration");
-  g_clear_pointer (&self->authorization, dps_secret_unref);
-  self->authorization = dps_secret_new (token, strlen (token));
-  explicit_bzero (token, strlen (token));
-  return TRUE;
-}
-
-static gboolean
-open_client (DpsAttempt *self, GError **error)
-{
-  if (self->client != NULL)
-    return TRUE;
-  self->http =
-      dps_http_setup (self->config, dps_settings_get_sessions (self->settings), error);
-  if (self->http == NULL)
-    return FALSE;
-  self->client =
-      dps_client_new (self->http,
-                      dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT),
-                      dps_config_get_string (self->config, DPS_CONFIG_ID_SCOPE),
-                      self->attestation->registration_id,
-                      dps_config_get_string (self->config, DPS_CONFIG_API_VERSION));
-  return TRUE;
-}
-
-static void
-register_in_thread (GTask *task,
-                    gpointer source,
-                    gpointer data,
-                    GCancellable *cancellable)
-{
-  DpsAttempt *self = source;
-  DpsRegisterParams params = { .body = { .payload = self->attestation->payload },
-                               .authorization = self->authorization };
-  g_autoptr (DpsExchange) exchange = g_new0 (DpsExchange, 1);
-  GError *error = NULL;
-
-  if (!open_client (self, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  dps_client_register (self->client,
-                       &params,
-                       cancellable,
-                       &exchange->outcome,
-                       &exchange->error);
-  g_task_return_pointer (task,
-                         g_steal_pointer (&exchange),
-                         (GDestroyNotify) dps_exchange_free);
-}
-
 static void
 on_registered (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (DpsAttempt) self = g_object_ref (DPS_ATTEMPT (source));
+  g_autoptr (DpsAttempt) self = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (DpsExchange) exchange = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autoptr (DpsExchange) exchange = dps_registrar_finish (result, &error);
 
   if (exchange == NULL)
     fail (self, DPS_FAILURE_CONFIG_INVALID, error);
@@ -486,14 +454,65 @@ on_registered (GObject *source, GAsyncResult *result, gpointer data)
 static void
 register_now (DpsAttempt *self)
 {
+  dps_registrar_register_async (self->registrar,
+                                self->authorization,
+                                self->cancellable,
+                                on_registered,
+                                g_object_ref (self));
+}
+
+static void
+on_authorised (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
+  DpsFailure *failure = NULL;
+
+  g_clear_pointer (&self->authorization, dps_secret_unref);
+  self->authorization = dps_authorization_sign_finish (result, &failure);
+  if (self->authorization == NULL)
+    finish (self, failure);
+  else
+    register_now (self);
+}
+
+static void
+authorise (DpsAttempt *self)
+{
+  gint64 now = g_get_real_time () + self->clock_offset;
+
+  dps_authorization_sign_async (self->attestation,
+                                self->answer,
+                                self->key_name ? self->key_name : KEY_NAME,
+                                dps_config_get_string (self->config, DPS_CONFIG_ID_SCOPE),
+                                (guint64) now / G_USEC_PER_SEC + TOKEN_TTL,
+                                self->cancellable,
+                                on_authorised,
+                                g_object_ref (self));
+}
+
+static void
+on_answered (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
   g_autoptr (GError) error = NULL;
 
-  if (!sign_token (self, &error))
-    {
-      fail (self, DPS_FAILURE_INTERNAL, error);
-      return;
-    }
-  in_worker (self, register_in_thread, on_registered);
+  self->answer = dps_challenge_answer_finish (result, &error);
+  if (self->answer == NULL)
+    finish (self, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
+  else
+    authorise (self);
+}
+
+static void
+answer_challenge (DpsAttempt *self, const DpsServiceError *challenge)
+{
+  self->challenge = DPS_CHALLENGE_ANSWERED;
+  self->key_name = g_strdup (challenge->key_name);
+  dps_challenge_answer_async (self->attestation->setup,
+                              challenge->authentication_key,
+                              self->cancellable,
+                              on_answered,
+                              g_object_ref (self));
 }
 
 /* --- attesting -------------------------------------------------------------------------
@@ -517,7 +536,14 @@ on_attested (GObject *source, GAsyncResult *result, gpointer data)
                                       self->settings,
                                       &self->attestation->confinement);
       dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
-      register_now (self);
+      self->registrar = dps_registrar_new (self->settings, self->attestation);
+      if (self->attestation->key != NULL)
+        authorise (self);
+      else
+        {
+          self->challenge = DPS_CHALLENGE_DUE;
+          register_now (self);
+        }
     }
 }
 

@@ -10,15 +10,17 @@
 #include <gio/gio.h>
 
 /* DpsAttempt: one way from attestation to a proven identity: describe by the plugin, PUT
- * and polls on one connection, then the proof at the hub. It moves the status through
+ * (with a TPM its challenge, and PUT again) and polls on one connection, then the proof
+ * at the hub. It moves the status through
  * attesting, registering, assigning and proving; it neither commits nor decides when to
  * try again. Main thread; each request blocks in a worker. */
 #define DPS_TYPE_ATTEMPT (dps_attempt_get_type ())
 G_DECLARE_FINAL_TYPE (DpsAttempt, dps_attempt, DPS, ATTEMPT, GObject)
 
 /* settings has a configuration in force, which is the attempt's from now on. imported_key
- * may be NULL. signer is for the proof. These are referenced; polls is borrowed and
- * outlives the run: the limit on polls holds over attempts too. */
+ * may be NULL. signer has what it needs to sign with the new identity when the attempt
+ * has ended. These are referenced; polls is borrowed and outlives the run: the limit on
+ * polls holds over attempts too. */
 DpsAttempt *dps_attempt_new (DpsSettings *settings,
                              DpsReport *report,
                              DpsSigner *signer,

@@ -6,6 +6,12 @@
 #include "common/dps-name.h"
 #include "core/dps-plugin-cause.h"
 
+#include <string.h>
+
+/* A marshalled TPM2B_PUBLIC: two bytes of size, and that many (dps-protocol §5.2). */
+#define PUBLIC_MIN 3
+#define PUBLIC_MAX 2048
+
 /* One run, the data of its task. */
 typedef struct
 {
@@ -21,6 +27,9 @@ void
 dps_attestation_free (DpsAttestation *self)
 {
   g_clear_pointer (&self->key, dps_secret_unref);
+  g_clear_pointer (&self->setup, dps_plugin_setup_unref);
+  g_clear_pointer (&self->endorsement_key, g_bytes_unref);
+  g_clear_pointer (&self->storage_root_key, g_bytes_unref);
   g_free (self->registration_id);
   g_free (self->payload);
   g_free (self);
@@ -72,6 +81,62 @@ choose_registration_id (Run *run, const DpsPluginDescription *description, GErro
   return TRUE;
 }
 
+static GBytes *
+take_public (GHashTable *material, const char *name, GError **error)
+{
+  const char *text = g_hash_table_lookup (material, name);
+  g_autoptr (DpsSecret) bytes = NULL;
+  const guint8 *data;
+
+  if (text == NULL)
+    {
+      g_set_error (error, DPS_ERROR, DPS_ERROR_REJECTED, "the plugin gave no %s", name);
+      return NULL;
+    }
+  bytes = dps_secret_new_from_base64 (text, strlen (text), PUBLIC_MIN, PUBLIC_MAX, error);
+  if (bytes == NULL)
+    return g_prefix_error (error, "the plugin's %s: ", name), NULL;
+  data = dps_secret_data (bytes);
+  if (((gsize) data[0] << 8 | data[1]) + 2 == dps_secret_size (bytes))
+    return g_bytes_new (data, dps_secret_size (bytes));
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_REJECTED,
+               "the plugin's %s is no marshalled TPM2B_PUBLIC",
+               name);
+  return NULL;
+}
+
+/* What the host shows to DPS. A key the agent signs with itself, so that its plugin has
+ * done all it can; with a TPM it goes on. */
+static gboolean
+take_description (Run *run, const DpsPluginDescription *description, GError **error)
+{
+  DpsAttestation *self = run->attestation;
+
+  self->confinement = description->confinement;
+  if (description->key != NULL)
+    {
+      self->key = dps_secret_ref (description->key);
+      return TRUE;
+    }
+  if (!g_str_equal (description->kind, "tpm"))
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_NOT_SUPPORTED,
+                   "this version does not attest with what is of kind %s",
+                   description->kind);
+      return FALSE;
+    }
+  self->setup = dps_plugin_setup_ref (run->setup);
+  self->endorsement_key = take_public (description->material, "endorsement-key", error);
+  if (self->endorsement_key != NULL)
+    self->storage_root_key =
+        take_public (description->material, "storage-root-key", error);
+  return self->storage_root_key != NULL;
+}
+
 static void
 on_described (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -83,16 +148,12 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
 
   if (description == NULL)
     finish (task, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
-  else if (description->key == NULL)
-    finish (task, dps_failure_new (DPS_FAILURE_PLUGIN_REFUSED, "the plugin gave no key"));
+  else if (!take_description (run, description, &error))
+    finish (task, dps_failure_new_from_error (DPS_FAILURE_PLUGIN_REFUSED, error));
   else if (!choose_registration_id (run, description, &error))
     finish (task, dps_failure_new_from_error (DPS_FAILURE_NO_REGISTRATION_ID, error));
   else
-    {
-      run->attestation->key = dps_secret_ref (description->key);
-      run->attestation->confinement = description->confinement;
-      finish (task, NULL);
-    }
+    finish (task, NULL);
 }
 
 static DpsFailure *

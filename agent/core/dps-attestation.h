@@ -11,9 +11,12 @@
  * goes with it by configuration. */
 typedef struct
 {
-  DpsSecret *key;        /* symmetric key */
-  char *registration_id; /* checked; the configured one wins over the plugin's */
-  char *payload;         /* JSON for the service, or NULL */
+  DpsSecret *key;           /* symmetric key, which the agent signs with; or NULL, and: */
+  DpsPluginSetup *setup;    /* the plugin, which answers a challenge and then signs */
+  GBytes *endorsement_key;  /* of its TPM, marshalled (dps-protocol §5.2) */
+  GBytes *storage_root_key; /* the same */
+  char *registration_id;    /* checked; the configured one wins over the plugin's */
+  char *payload;            /* JSON for the service, or NULL */
   DpsPluginConfinement confinement; /* of the plugin's process */
 } DpsAttestation;
 

@@ -10,6 +10,8 @@ for tool in busctl jq curl openssl; do
     command -v "$tool" >/dev/null || skip_all "needs $tool"
 done
 
+soft_tpm=$1
+shift
 scenario_file=$(mktemp /tmp/dps-faults.XXXXXX)
 trap 'world_stop; rm -f "$scenario_file"' EXIT
 on_failure() {
@@ -379,6 +381,89 @@ hub_refuses() {
     faulty DPS-E501 held slow 1 2 "$(at_hub '"status":401')" && is "$(hub_asks)" 5 "tries"
 }
 try "a hub that refuses five times: held, the old identity stays" hub_refuses
+
+# --- a TPM's challenge ------------------------------------------------------------------------
+
+# The plugin takes the challenge for the key, and the service's is the device's, so that the
+# emulator's checks of tokens hold. It answers polls as for any key: the second one comes by rule.
+soft_tpm() {
+    install -m 644 "$soft_tpm" "$world/plugins/"
+    printf 1 >"$world/etc/life" && chmod 600 "$world/etc/life"
+    printf '[provisioning]\nattestation=soft-tpm\n[plugin soft-tpm]\nlife-file=%s\n%s\n' "$world/etc/life" "${1-}" \
+        >"$world/etc/agent.conf.d/tpm.conf"
+}
+symmetric() { rm -f "$world/etc/agent.conf.d/tpm.conf"; }
+challenge() { put "\"status\":401,\"json\":{\"message\":\"m\",\"authenticationKey\":\"$device_key\",\"keyName\":\"registration\"}" ",\"times\":${1-1}"; }
+hub_key() {
+    poll "\"status\":200,\"json\":{\"operationId\":\"o\",\"status\":\"assigned\",\"registrationState\":{\"registrationId\":\"$registration_id\",\"assignedHub\":\"$hub\",\"deviceId\":\"$registration_id\",\"status\":\"assigned\",\"tpm\":{\"authenticationKey\":\"${1-$device_key}\"}}}"
+}
+# tpm_faulty CODE STATE SCHEDULE PUTS POLLS RULE...: with the symmetric identity in force.
+tpm_faulty() { soft_tpm && fresh_faulty "$@"; }
+try "a challenge to a symmetric key" faulty DPS-E417 held slow 1 0 "$(challenge)"
+try "a second challenge is not answered" tpm_faulty DPS-E416 held slow 2 0 "$(challenge 5)"
+try "a registration taken without a challenge" faulty DPS-E418 held slow 1 0 "$(put '"status":202,"json":{"operationId":"o","status":"assigning"}')"
+try "an assignment at once without a challenge" faulty DPS-E418 held slow 1 0 "$(hub_key | sed 's/,"path":"[^"]*"//')"
+try "an assignment without the hub's key" tpm_faulty DPS-E419 backing-off back-off 2 2 "$(challenge)"
+try "a 401 without a challenge" tpm_faulty DPS-E401 held slow 1 0 "$(put '"status":401')"
+try "a challenge that is not base64" tpm_faulty DPS-E224 backing-off back-off 1 0 \
+    "$(put '"status":401,"json":{"authenticationKey":"AA?="}')"
+bad_public() { soft_tpm endorsement-key=AARla2VrAA== && fresh_faulty DPS-E204 held slow 0 0; }
+try "a public area of the plugin's that is none" bad_public
+other_key=$(openssl rand -base64 64 | tr -d '\n')
+try "a hub key that the hub does not know" tpm_faulty DPS-E501 held slow 2 1 "$(challenge)" "$(hub_key "$other_key")"
+
+children() { pgrep -P "$(agent_pid)" -f dps-plugin-host; }
+tpm_made='' lost_once=''
+tpm_identity() {
+    local newest child
+    newest=$(generations | tail -n 1)
+    soft_tpm && fresh && scenario "$(challenge)" "$(hub_key)" && attempt && is "$(of .State)" provisioned || return 1
+    failures=0 tpm_made=1
+    is "$(puts) $(polls) $(hub_asks)" "2 1 1" "PUTs, polls, at the hub" &&
+        is "$(jq -r 'select(.method=="PUT").sas' <<<"$seen" | xargs)" "absent ok" "tokens of the PUTs" &&
+        has "$(bus get-property $agent_iface /org/dpsagent/Agent1 $agent_iface NetworkPath)" '"connections" u 1' &&
+        [[ $(generations | tail -n 1) != "$newest" ]] && is "$(property Verified)" true &&
+        child=$(children) && serves "$hub" "$registration_id" && is "$(children)" "$child" "the plugin's process"
+}
+try "a challenge answered, twice: the identity is the plugin's, and its process is kept" tpm_identity
+tpm_served() { scenario && fresh && is "$(children)" '' && serves "$hub" "$registration_id"; }
+try "after a start the identity is served, without a registration" tpm_served
+# refused CODE: why there is no token.
+no_token() {
+    out=$(bus call $agent_iface /org/dpsagent/Agent1 $agent_iface.Credentials CreateSasToken 'a{sv}' 0 2>&1) && return 1
+    has "$out" "Call failed: $1 "
+}
+without_plugin() {
+    fresh && rm "$world/plugins/soft-tpm.so" && no_token DPS-E201 && is "$(property State)" provisioned && soft_tpm &&
+        serves "$hub" "$registration_id"
+}
+try "without its plugin there is no token, and with it there is" without_plugin
+without_secret() {
+    fresh && rm "$world/etc/life" && no_token DPS-E104 && soft_tpm && serves "$hub" "$registration_id"
+}
+try "without a file of its plugin's there is no token, and with it there is" without_secret
+lost() { printf '%s' "$1" >"$world/etc/life" && control Reload && no_token DPS-E216; }
+tpm_cleared() {
+    local newest begin
+    [[ $tpm_made ]] || tpm_identity || return 1
+    newest=$(generations | tail -n 1)
+    begin=$(now_us)
+    scenario "$(challenge)" "$(hub_key)" && lost 2 && rests_after "$begin" &&
+        is "$(of '.Reason[0]') $(of .State)" "DPS-E216 backing-off" && schedule back-off &&
+        rests_after "$(of .Since)" && is "$(of .State)" provisioned && is "$(puts)" 2 "PUTs" || return 1
+    failures=0 lost_once=1
+    [[ $(generations | tail -n 1) != "$newest" ]] && serves "$hub" "$registration_id"
+}
+try "a TPM that was cleared: the host registers again by itself" tpm_cleared
+cleared_again() {
+    local begin
+    [[ $lost_once ]] || tpm_cleared || return 1
+    begin=$(now_us)
+    lost 3 && rests_after "$begin" && is "$(of .State)" backing-off && schedule slow && is "$(puts)" 0 "PUTs" && calm
+}
+try "and not at the pace of who asks for tokens" cleared_again
+tpm_to_symmetric() { symmetric && fresh && succeeds && serves "$hub" "$registration_id"; }
+try "and back to the symmetric key" tpm_to_symmetric
 
 # --- TLS and the network ------------------------------------------------------------------------
 
