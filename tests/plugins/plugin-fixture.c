@@ -90,7 +90,7 @@ wait_end (Wait *wait)
 }
 
 void
-wait_gone (void)
+wait_processes (void)
 {
   gint64 limit = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
 
@@ -98,6 +98,12 @@ wait_gone (void)
     if (!g_main_context_iteration (NULL, FALSE))
       g_usleep (1000);
   g_assert_cmpuint (dps_plugin_runner_count_processes (), ==, 0);
+}
+
+void
+wait_gone (void)
+{
+  wait_processes ();
   assert_no_child ();
 }
 

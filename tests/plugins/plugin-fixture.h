@@ -51,6 +51,8 @@ guint count_fds (void);
 void assert_fds (guint before);
 
 /* Lets the main loop go on until the processes of all runners have ended. */
+void wait_processes (void);
+/* The same, and the test has no other child. */
 void wait_gone (void);
 void assert_no_child (void);
 
