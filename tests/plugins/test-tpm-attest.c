@@ -485,6 +485,11 @@ test_endorsement_password (Fixture *f, gconstpointer data)
   assert_fails (f, DPS_TPM_ERROR_ENDORSEMENT_AUTH, "authorising the endorsement key");
   set (f->secrets, "endorsement-auth", "secret");
   provision (f);
+  /* Nothing in place, and both hierarchies have one. */
+  tpm_fixture_replace (&f->tpm);
+  tpm_fixture_set_passwords (&f->tpm, "other", "secret");
+  set (f->secrets, "owner-auth", "other");
+  provision (f);
 }
 
 /* Where no attempt is allowed, a TPM is always locked out. */

@@ -6,6 +6,7 @@
 #include "tpm-challenges.h"
 #include "tpm/dps-tpm-device.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -429,6 +430,54 @@ test_refuses (Fixture *f, gconstpointer data)
                   "persist-handle= in [plugin tpm]");
 }
 
+/* The key of the first challenge is for this registration alone. */
+static void
+test_service_key (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsPluginDescription) description = NULL;
+  g_autoptr (DpsSecret) challenge = NULL;
+  g_autoptr (DpsSecret) blob = NULL;
+  g_autoptr (GError) error = NULL;
+  guint8 key[EM_TPM_DIGEST_LEN];
+  TPM2B_NAME name;
+
+  place_keys (&f->tpm);
+  set (f, "persist-handle", "0x81000100");
+  start (f, 0);
+  description = describe_tpm (f, &error);
+  g_assert_no_error (error);
+  challenge = challenge_for (description, key);
+  blob = answer (f, challenge, &error);
+  g_assert_no_error (error);
+  assert_signs (f, "service", blob, key);
+  g_assert_false (read_name (&f->tpm, 0x81000100, &name));
+  assert_signs (f, "hub", blob, key);
+  g_assert_true (read_name (&f->tpm, 0x81000100, &name));
+}
+
+/* A TPM that stops is an error by its deadline, one command's, and the next process
+ * finds it well again. */
+static void
+test_stopped (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsPluginDescription) description = NULL;
+  gint64 begin, took;
+  GError *error = NULL;
+
+  place_keys (&f->tpm);
+  start (f, LINGER);
+  kill (f->tpm.pid, SIGSTOP);
+  begin = g_get_monotonic_time ();
+  g_assert_null (describe_tpm (f, &error));
+  took = (g_get_monotonic_time () - begin) / 1000;
+  kill (f->tpm.pid, SIGCONT);
+  assert_refused (g_steal_pointer (&error), DPS_ERROR_FAILED, "[tpm-timed-out]");
+  g_assert_cmpint (took, >=, DPS_TPM_DEADLINE);
+  g_assert_cmpint (took, <, 5 * DPS_TPM_DEADLINE);
+  description = describe_tpm (f, &error);
+  g_assert_no_error (error);
+}
+
 static void
 test_forget (Fixture *f, gconstpointer data)
 {
@@ -471,6 +520,8 @@ main (int argc, char **argv)
   ADD ("/tpm/plugin/probe", test_probe);
   ADD ("/tpm/plugin/causes", test_causes);
   ADD ("/tpm/plugin/refuses", test_refuses);
+  ADD ("/tpm/plugin/service-key", test_service_key);
+  ADD ("/tpm/plugin/stopped-tpm", test_stopped);
   ADD ("/tpm/plugin/forget", test_forget);
   return g_test_run ();
 }
