@@ -121,7 +121,8 @@ static const DpsConfigKey keys[] = {
     .text = "Password of the TPM's endorsement hierarchy, likewise." },
   [DPS_CONFIG_TPM_SRK_AUTH_FILE] = {
     .group = "tpm", .key = "srk-auth-file", .type = DPS_CONFIG_TYPE_SECRET,
-    .text = "Password of the TPM's storage root key, likewise." },
+    .text = "Password of the TPM's storage root key, likewise. It is tried only where that"
+            " key has noda: the TPM counts wrong ones for any other." },
   [DPS_CONFIG_KEY_FILE] = {
     .group = "plugin symmetric-key", .key = "key-file", .type = DPS_CONFIG_TYPE_SECRET,
     .text = "The device's symmetric key in base64, as the enrolment shows it. Not needed"
