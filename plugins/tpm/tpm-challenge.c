@@ -124,7 +124,7 @@ static gboolean
 parse_credential (TpmReader *reader, TpmChallenge *challenge, GError **error)
 {
   TpmReader content;
-  gsize rest;
+  gsize rest = 0;
 
   if (!take_part (reader, 0, &content, error) ||
       !check_integrity (0, content, &rest, error))
@@ -155,7 +155,7 @@ static gboolean
 parse_duplicate (TpmReader *reader, TpmChallenge *challenge, GError **error)
 {
   TpmReader content;
-  gsize rest;
+  gsize rest = 0;
 
   if (!take_part (reader, 2, &content, error) ||
       !check_integrity (2, content, &rest, error))
