@@ -10,6 +10,7 @@ struct _DpsKeeper
   GObject parent;
   char *path;
   DpsSealer *sealer;
+  char *machine;
   DpsStore *store; /* NULL while it could not be opened */
   DpsVault *vault;
   const char *protection; /* of the vault, as the store said; static */
@@ -31,6 +32,7 @@ dps_keeper_finalize (GObject *object)
   g_clear_object (&self->store);
   g_clear_object (&self->sealer);
   g_free (self->path);
+  g_free (self->machine);
   g_clear_pointer (&self->vault, dps_vault_free);
   g_clear_pointer (&self->failure, dps_failure_unref);
   g_clear_pointer (&self->obstacle, dps_failure_unref);
@@ -50,12 +52,13 @@ dps_keeper_init (DpsKeeper *self)
 }
 
 DpsKeeper *
-dps_keeper_new (const char *path, DpsSealer *sealer)
+dps_keeper_new (const char *path, DpsSealer *sealer, const char *machine)
 {
   DpsKeeper *self = g_object_new (DPS_TYPE_KEEPER, NULL);
 
   self->path = g_strdup (path);
   self->sealer = g_object_ref (sealer);
+  self->machine = g_strdup (machine);
   return self;
 }
 
@@ -80,13 +83,17 @@ load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
 {
   DpsKeeper *self = source;
   Load *load = data;
+  DpsOpeningPlace place = {
+    .path = self->path,
+    .sealer = self->sealer,
+    .machine = self->machine,
+    .store = load->store,
+    .known = load->known,
+    .flags = load->flags,
+  };
 
   g_task_return_pointer (task,
-                         dps_opening_run (self->path,
-                                          self->sealer,
-                                          load->store,
-                                          load->known,
-                                          load->flags),
+                         dps_opening_run (&place),
                          (GDestroyNotify) dps_opening_free);
 }
 
@@ -294,6 +301,11 @@ begin_change (DpsKeeper *self,
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, data);
   Change *change = g_new0 (Change, 1);
 
+  if (self->machine != NULL)
+    {
+      g_free (vault->machine);
+      vault->machine = g_strdup (self->machine);
+    }
   change->vault = vault;
   change->store = self->store ? g_object_ref (self->store) : NULL;
   g_task_set_task_data (task, change, (GDestroyNotify) change_free);

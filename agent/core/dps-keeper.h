@@ -12,8 +12,9 @@
 #define DPS_TYPE_KEEPER (dps_keeper_get_type ())
 G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
 
-/* For the store in the state directory path; references sealer. */
-DpsKeeper *dps_keeper_new (const char *path, DpsSealer *sealer);
+/* For the store in the state directory path; references sealer. machine is this one
+ * (dps-machine.h) or NULL; what is stored says from the next change on that it is its. */
+DpsKeeper *dps_keeper_new (const char *path, DpsSealer *sealer, const char *machine);
 
 /* Opens the store where it is not open yet, reads it where it was not read yet, and does
  * what flags say; not while it is read or written. An empty store is an empty vault.

@@ -4,6 +4,8 @@
 #include "core/dps-opening.h"
 #include "common/dps-error.h"
 
+#include <string.h>
+
 #define LOCK_WAIT (10 * G_USEC_PER_SEC)
 #define LOCK_RETRY (20 * 1000)
 
@@ -63,27 +65,51 @@ failure_kind (DpsOpening *self, const GError *error)
              : DPS_FAILURE_STORE_READ;
 }
 
+/* Without a TPM only the machine's id tells a copy of the disk. */
+static DpsFailure *
+find_clone (DpsOpening *self, const char *machine)
+{
+  const char *owner = self->vault->machine;
+
+  if (owner == NULL || machine == NULL || strcmp (owner, machine) == 0 ||
+      strcmp (self->protection, dps_protection_name (DPS_PROTECTION_HOST)) != 0)
+    return NULL;
+  return dps_failure_new (DPS_FAILURE_STORE_CLONE,
+                          "it was stored where /etc/machine-id was another");
+}
+
+static void
+give_up (DpsOpening *self, DpsFailure *failure)
+{
+  g_clear_pointer (&self->vault, dps_vault_free);
+  self->vault = dps_vault_new ();
+  self->failure = failure;
+}
+
 DpsOpening *
-dps_opening_run (const char *path,
-                 DpsSealer *sealer,
-                 DpsStore *store,
-                 const DpsVault *known,
-                 DpsOpeningFlags flags)
+dps_opening_run (const DpsOpeningPlace *place)
 {
   DpsOpening *self = g_new0 (DpsOpening, 1);
   g_autoptr (GError) error = NULL;
 
-  self->store = store ? g_object_ref (store) : open_store (path, sealer, &error);
+  self->store = place->store ? g_object_ref (place->store)
+                             : open_store (place->path, place->sealer, &error);
   if (self->store != NULL)
-    self->vault = known ? dps_vault_copy (known) : read_vault (self, &error);
-  if (self->vault == NULL)
+    self->vault =
+        place->known ? dps_vault_copy (place->known) : read_vault (self, &error);
+  if (self->store != NULL)
     {
-      self->failure = dps_failure_new_from_error (failure_kind (self, error), error);
-      self->vault = dps_vault_new ();
+      self->protection = dps_store_get_protection (self->store);
+      self->is_read_only = dps_store_is_read_only (self->store);
     }
-  if (self->store == NULL)
-    return self;
-  self->protection = dps_store_get_protection (self->store);
-  self->is_read_only = dps_store_is_read_only (self->store);
+  if (self->vault == NULL)
+    give_up (self, dps_failure_new_from_error (failure_kind (self, error), error));
+  else
+    {
+      DpsFailure *clone = find_clone (self, place->machine);
+
+      if (clone != NULL)
+        give_up (self, clone);
+    }
   return self;
 }

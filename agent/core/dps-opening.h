@@ -15,6 +15,17 @@ typedef enum
   DPS_OPENING_PREPARE = 1 << 0,
 } DpsOpeningFlags;
 
+/* Where to look, and what is known already. */
+typedef struct
+{
+  const char *path;
+  DpsSealer *sealer;
+  const char *machine;   /* this one (dps-machine.h), or NULL */
+  DpsStore *store;       /* the one that is open, or NULL to open path */
+  const DpsVault *known; /* what was read before, and is not read again, or NULL */
+  DpsOpeningFlags flags;
+} DpsOpeningPlace;
+
 typedef struct
 {
   DpsStore *store;        /* NULL where it could not be opened */
@@ -25,13 +36,9 @@ typedef struct
   DpsFailure *obstacle; /* why nothing may be written to it, or NULL; it was read */
 } DpsOpening;
 
-/* Blocks. store: the one that is open, or NULL to open path, for whose lock it waits up
- * to ten seconds: the process before may still be serving its last calls. known: what was
- * read from it before, which is not read again, or NULL. The caller's. */
-DpsOpening *dps_opening_run (const char *path,
-                             DpsSealer *sealer,
-                             DpsStore *store,
-                             const DpsVault *known,
-                             DpsOpeningFlags flags);
+/* Blocks; for the lock up to ten seconds: the process before may still be serving its
+ * last calls. What another machine has stored is a failure; it is told by its id, so a
+ * store that has none is this machine's. The caller's. */
+DpsOpening *dps_opening_run (const DpsOpeningPlace *place);
 void dps_opening_free (DpsOpening *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsOpening, dps_opening_free)

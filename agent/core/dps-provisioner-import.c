@@ -11,7 +11,9 @@
 gboolean
 dps_provisioner_import_first (DpsProvisioner *self, Want want)
 {
-  if (!dps_group_import_look (self->import))
+  /* What was derived before may be in the store, which nobody can tell now. */
+  if (dps_keeper_get_failure (self->keeper) != NULL ||
+      !dps_group_import_look (self->import))
     return FALSE;
   dps_provisioner_end_waits (self);
   self->want = MAX (self->want, want);

@@ -21,6 +21,7 @@ typedef enum
   TAG_IMPORTED_ORIGIN = 3,
   TAG_USED_FILE = 4,
   TAG_OVERRULED_FILE = 5,
+  TAG_MACHINE = 6,
   TAG_HUB = 10,
   TAG_DEVICE_ID = 11,
   TAG_REGISTRATION_ID = 12,
@@ -127,6 +128,7 @@ dps_vault_free (DpsVault *self)
   g_clear_pointer (&self->imported_key, dps_imported_key_unref);
   g_free (self->used_file);
   g_free (self->overruled_file);
+  g_free (self->machine);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_free (self);
 }
@@ -140,6 +142,7 @@ dps_vault_copy (const DpsVault *self)
     copy->imported_key = dps_imported_key_ref (self->imported_key);
   copy->used_file = g_strdup (self->used_file);
   copy->overruled_file = g_strdup (self->overruled_file);
+  copy->machine = g_strdup (self->machine);
   if (self->identity != NULL)
     copy->identity = dps_identity_ref (self->identity);
   return copy;
@@ -208,6 +211,7 @@ write_vault (const DpsVault *self, Writer *writer)
     }
   put_text (writer, TAG_USED_FILE, self->used_file);
   put_text (writer, TAG_OVERRULED_FILE, self->overruled_file);
+  put_text (writer, TAG_MACHINE, self->machine);
   if (identity == NULL)
     return;
   put_text (writer, TAG_HUB, identity->hub);
@@ -347,6 +351,8 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
       return take_text (field, &self->used_file, error);
     case TAG_OVERRULED_FILE:
       return take_text (field, &self->overruled_file, error);
+    case TAG_MACHINE:
+      return take_text (field, &self->machine, error);
     case TAG_HUB:
       return take_text (field, &identity->hub, error);
     case TAG_DEVICE_ID:

@@ -7,6 +7,7 @@
 #include "common/dps-log.h"
 #include "common/dps-secret.h"
 #include "core/dps-keeper.h"
+#include "core/dps-machine.h"
 #include "core/dps-plugin-runner.h"
 #include "core/dps-provisioner.h"
 #include "core/dps-settings.h"
@@ -174,8 +175,9 @@ make_keeper (void)
 {
   const char *path = options.state_dir ? options.state_dir : DPS_STATE_DIR;
   g_autoptr (DpsSealer) sealer = dps_host_sealer_new ();
+  g_autofree char *machine = dps_machine_dup_id ();
 
-  return dps_keeper_new (path, sealer);
+  return dps_keeper_new (path, sealer, machine);
 }
 
 static GDBusConnection *

@@ -67,7 +67,7 @@ drop (DpsKeeper *keeper)
 static void
 test_round_trip (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer);
+  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer, NULL);
   g_autoptr (DpsKeeper) again = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -79,7 +79,7 @@ test_round_trip (StoreFixture *f, gconstpointer data)
   g_assert_no_error (error);
 
   drop (g_steal_pointer (&keeper));
-  again = dps_keeper_new (f->path, f->sealer);
+  again = dps_keeper_new (f->path, f->sealer, NULL);
   load (again);
   g_assert_true (dps_keeper_is_readable (again, &error));
   g_assert_cmpstr (dps_keeper_get_identity (again)->device_id, ==, "edge-host-0001");
@@ -90,7 +90,7 @@ test_round_trip (StoreFixture *f, gconstpointer data)
 static void
 test_unreadable (StoreFixture *f, gconstpointer data)
 {
-  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer);
+  g_autoptr (DpsKeeper) keeper = dps_keeper_new (f->path, f->sealer, NULL);
   g_autoptr (GError) error = NULL;
 
   store_fixture_commit (f, "of another kind");
@@ -121,7 +121,7 @@ test_stuck (StoreFixture *f, gconstpointer data)
   g_autoptr (GAsyncQueue) gate = g_async_queue_new ();
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  DpsKeeper *keeper = dps_keeper_new (f->path, sealer);
+  DpsKeeper *keeper = dps_keeper_new (f->path, sealer, NULL);
   guint turns = 0, source;
 
   store_fixture_close (f);
@@ -130,7 +130,7 @@ test_stuck (StoreFixture *f, gconstpointer data)
   drop (keeper);
 
   TEST_SEALER (sealer)->gate = gate;
-  keeper = dps_keeper_new (f->path, sealer);
+  keeper = dps_keeper_new (f->path, sealer, NULL);
   dps_keeper_load_async (keeper, DPS_OPENING_READ, on_done, &result);
   source = g_idle_add (count_turn, &turns);
   while (turns < 1000)
@@ -152,6 +152,106 @@ test_stuck (StoreFixture *f, gconstpointer data)
   drop (keeper);
 }
 
+/* What stands in for machines: their ids as dps_machine_dup_id() gives them. */
+#define THIS "0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210"
+
+/* A keeper of its own on that machine; whether it serves what is stored. */
+static gboolean
+serves_on (StoreFixture *f, const char *machine, DpsFailureKind *kind)
+{
+  DpsKeeper *keeper = dps_keeper_new (f->path, f->sealer, machine);
+  gboolean serves;
+
+  load (keeper);
+  serves = dps_keeper_get_identity (keeper) != NULL;
+  *kind = dps_keeper_get_failure (keeper) ? dps_keeper_get_failure (keeper)->kind
+                                          : DPS_FAILURE_NONE;
+  g_assert_true (serves == dps_keeper_is_readable (keeper, NULL));
+  drop (keeper);
+  return serves;
+}
+
+static void
+put_on (StoreFixture *f, const char *machine)
+{
+  DpsKeeper *keeper = dps_keeper_new (f->path, f->sealer, machine);
+  g_autoptr (GError) error = NULL;
+
+  load (keeper);
+  g_assert_true (put (keeper, &error));
+  drop (keeper);
+}
+
+static void
+test_clone (StoreFixture *f, gconstpointer data)
+{
+  DpsKeeper *clone;
+  DpsFailureKind kind;
+  g_autoptr (GError) error = NULL;
+
+  store_fixture_close (f);
+  put_on (f, NULL);
+  /* Of a version before: whoever has it, it is theirs, and the next change says so. */
+  g_assert_true (serves_on (f, THIS, &kind));
+  g_assert_true (serves_on (f, OTHER, &kind));
+  put_on (f, THIS);
+  g_assert_true (serves_on (f, THIS, &kind));
+  g_assert_false (serves_on (f, OTHER, &kind));
+  g_assert_cmpint (kind, ==, DPS_FAILURE_STORE_CLONE);
+  /* Nobody can tell there. */
+  g_assert_true (serves_on (f, NULL, &kind));
+
+  clone = dps_keeper_new (f->path, f->sealer, OTHER);
+  load (clone);
+  g_assert_false (put (clone, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+  drop (clone);
+  g_assert_true (serves_on (f, THIS, &kind));
+}
+
+/* A TPM ties the store to its machine better than an id does. */
+static void
+test_sealed_elsewhere (StoreFixture *f, gconstpointer data)
+{
+  DpsFailureKind kind;
+
+  store_fixture_close (f);
+  g_clear_object (&f->sealer);
+  f->sealer = test_sealer_new ();
+  put_on (f, THIS);
+  g_assert_true (serves_on (f, OTHER, &kind));
+}
+
+static void
+on_reset (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_assert_true (dps_keeper_finish (DPS_KEEPER (source), result, NULL));
+  *(gboolean *) data = TRUE;
+}
+
+static void
+test_clone_is_reset (StoreFixture *f, gconstpointer data)
+{
+  DpsKeeper *clone;
+  DpsFailureKind kind;
+  gboolean done = FALSE;
+  g_autoptr (GError) error = NULL;
+
+  store_fixture_close (f);
+  put_on (f, THIS);
+  clone = dps_keeper_new (f->path, f->sealer, OTHER);
+  load (clone);
+  g_assert_nonnull (dps_keeper_get_failure (clone));
+  dps_keeper_reset_async (clone, on_reset, &done);
+  while (!done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (dps_keeper_get_failure (clone));
+  g_assert_true (put (clone, &error));
+  drop (clone);
+  g_assert_true (serves_on (f, OTHER, &kind));
+}
+
 #define ADD(path, test)                                                                  \
   g_test_add (path,                                                                      \
               StoreFixture,                                                              \
@@ -167,6 +267,9 @@ main (int argc, char **argv)
   dps_secret_init ();
   ADD ("/keeper/round-trip", test_round_trip);
   ADD ("/keeper/stuck-sealer-leaves-the-main-loop-alone", test_stuck);
+  ADD ("/keeper/copy-on-another-machine-is-not-served", test_clone);
+  ADD ("/keeper/copy-is-this-machine-s-after-a-reset", test_clone_is_reset);
+  ADD ("/keeper/machine-id-does-not-count-where-a-tpm-seals", test_sealed_elsewhere);
   ADD ("/keeper/unreadable-is-not-overwritten", test_unreadable);
   return g_test_run ();
 }

@@ -16,6 +16,7 @@ full_vault (void)
   vault->imported_key = dps_imported_key_new (text, "reg-01", "credential:group");
   vault->used_file = g_strdup ("file:1:/used");
   vault->overruled_file = g_strdup ("file:2:/overruled");
+  vault->machine = g_strdup ("0123456789abcdef0123456789abcdef");
   identity->hub = g_strdup ("myhub.azure-devices.net");
   identity->device_id = g_strdup ("dev-01");
   identity->registration_id = g_strdup ("reg-01");
@@ -47,6 +48,7 @@ test_round_trip (void)
   g_assert_cmpstr (back->imported_key->origin, ==, "credential:group");
   g_assert_cmpstr (back->used_file, ==, "file:1:/used");
   g_assert_cmpstr (back->overruled_file, ==, "file:2:/overruled");
+  g_assert_cmpstr (back->machine, ==, vault->machine);
   g_assert_cmpstr (a->hub, ==, b->hub);
   g_assert_cmpstr (a->device_id, ==, b->device_id);
   g_assert_cmpstr (a->registration_id, ==, b->registration_id);
