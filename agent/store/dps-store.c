@@ -395,6 +395,20 @@ dps_store_migrate (DpsStore *self, GError **error)
   return TRUE;
 }
 
+gboolean
+dps_store_prepare (DpsStore *self, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+  g_autoptr (DpsSurvey) found = NULL;
+
+  g_return_val_if_fail (DPS_IS_STORE (self), FALSE);
+
+  locker = g_mutex_locker_new (&self->mutex);
+  found = survey (self, error);
+  return found != NULL &&
+         dps_sealer_seal (self->sealer, self->dir.dir_fd, found->held, error);
+}
+
 void
 dps_store_set_sealer (DpsStore *self, DpsSealer *sealer)
 {

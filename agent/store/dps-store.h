@@ -54,6 +54,11 @@ gboolean dps_store_commit (DpsStore *self, DpsSecret *payload, GError **error);
  * shortens no wait. Works on what load and commit refuse. */
 gboolean dps_store_reset (DpsStore *self, GError **error);
 
+/* Has the sealer make and try what the next commit is sealed with, so that the caller
+ * learns what is in its way while nothing is at stake. Errors as for dps_store_commit().
+ */
+gboolean dps_store_prepare (DpsStore *self, GError **error);
+
 /* Goes on with another sealer; a reference is taken. */
 void dps_store_set_sealer (DpsStore *self, DpsSealer *sealer);
 
