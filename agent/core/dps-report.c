@@ -223,11 +223,14 @@ dps_report_move (DpsReport *self,
                  guint64 next_attempt)
 {
   DpsState from = self->state;
+  g_autoptr (GVariant) shown = g_variant_ref_sink (reason_variant (reason));
+  g_autoptr (GVariant) before = NULL;
 
   g_return_if_fail (from == state || dps_state_may_move (from, state));
 
   self->state = state;
-  if (from != state || reason != NULL)
+  g_object_get (self, "reason", &before, NULL);
+  if (from != state || (reason != NULL && !g_variant_equal (before, shown)))
     log_move (from, state, reason);
   g_object_freeze_notify (G_OBJECT (self));
   if (from != state)
@@ -236,7 +239,7 @@ dps_report_move (DpsReport *self,
                 "state",
                 dps_state_name (state),
                 "reason",
-                reason_variant (reason),
+                shown,
                 "next-attempt",
                 next_attempt,
                 NULL);
