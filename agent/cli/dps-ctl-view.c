@@ -83,6 +83,9 @@ add_warnings (GString *out, GVariant *warnings)
 static const char *
 explain_protection (const char *level)
 {
+  if (g_strcmp0 (level, "tpm2+host") == 0)
+    return "tpm2+host: sealed by this machine's TPM; a stolen disk or backup alone opens "
+           "nothing";
   if (g_strcmp0 (level, "host") == 0)
     return "host: by file permissions only; a stolen disk or backup reveals the identity";
   if (g_strcmp0 (level, "none") == 0)

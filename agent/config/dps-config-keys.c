@@ -105,7 +105,7 @@ static const DpsConfigKey keys[] = {
             " networks that inspect TLS." },
   [DPS_CONFIG_REQUIRED_PROTECTION] = {
     .group = "store", .key = "required-protection", .type = DPS_CONFIG_TYPE_ENUM,
-    .fallback = "none", .values = "none|tpm2", .lacks = "seal the identity with a TPM",
+    .fallback = "none", .values = "none|tpm2",
     .text = "The least protection the stored identity must have: none, or tpm2 to refuse"
             " to keep it where no TPM can seal it." },
   [DPS_CONFIG_TPM_TCTI] = {

@@ -5,11 +5,14 @@
 #include "common/dps-error.h"
 #include "core/dps-group-file.h"
 
+#include <string.h>
+
 struct _DpsKeeper
 {
   GObject parent;
   char *path;
-  DpsSealer *sealer;
+  DpsSealing *sealing; /* a worker's, while there is one */
+  DpsConfig *config;   /* or NULL */
   char *machine;
   DpsStore *store; /* NULL while it could not be opened */
   DpsVault *vault;
@@ -20,6 +23,7 @@ struct _DpsKeeper
   gboolean busy;       /* a worker writes it */
   DpsFailure *failure; /* the store holds something that could not be read */
   DpsFailure *obstacle;
+  gboolean started_over;
 };
 
 G_DEFINE_FINAL_TYPE (DpsKeeper, dps_keeper, G_TYPE_OBJECT)
@@ -30,7 +34,8 @@ dps_keeper_finalize (GObject *object)
   DpsKeeper *self = DPS_KEEPER (object);
 
   g_clear_object (&self->store);
-  g_clear_object (&self->sealer);
+  g_clear_object (&self->config);
+  g_clear_pointer (&self->sealing, dps_sealing_free);
   g_free (self->path);
   g_free (self->machine);
   g_clear_pointer (&self->vault, dps_vault_free);
@@ -52,19 +57,26 @@ dps_keeper_init (DpsKeeper *self)
 }
 
 DpsKeeper *
-dps_keeper_new (const char *path, DpsSealer *sealer, const char *machine)
+dps_keeper_new (const char *path, DpsSealerMaker make, const char *machine)
 {
   DpsKeeper *self = g_object_new (DPS_TYPE_KEEPER, NULL);
 
   self->path = g_strdup (path);
-  self->sealer = g_object_ref (sealer);
+  self->sealing = dps_sealing_new (make);
   self->machine = g_strdup (machine);
   return self;
+}
+
+void
+dps_keeper_set_config (DpsKeeper *self, DpsConfig *config)
+{
+  g_set_object (&self->config, config);
 }
 
 /* What a worker needs to read the store. */
 typedef struct
 {
+  DpsConfig *config; /* or NULL */
   DpsStore *store;
   DpsVault *known; /* or NULL */
   DpsOpeningFlags flags;
@@ -73,6 +85,7 @@ typedef struct
 static void
 load_free (Load *load)
 {
+  g_clear_object (&load->config);
   g_clear_object (&load->store);
   g_clear_pointer (&load->known, dps_vault_free);
   g_free (load);
@@ -85,13 +98,14 @@ load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   Load *load = data;
   DpsOpeningPlace place = {
     .path = self->path,
-    .sealer = self->sealer,
+    .sealing = self->sealing,
     .machine = self->machine,
     .store = load->store,
     .known = load->known,
     .flags = load->flags,
   };
 
+  dps_sealing_follow (self->sealing, load->config);
   g_task_return_pointer (task,
                          dps_opening_run (&place),
                          (GDestroyNotify) dps_opening_free);
@@ -108,6 +122,7 @@ dps_keeper_load_async (DpsKeeper *self,
 
   g_return_if_fail (!self->loading && !self->busy);
 
+  load->config = self->config ? g_object_ref (self->config) : NULL;
   load->store = self->store ? g_object_ref (self->store) : NULL;
   load->known =
       self->loaded && self->failure == NULL ? dps_vault_copy (self->vault) : NULL;
@@ -133,6 +148,7 @@ dps_keeper_load_finish (DpsKeeper *self, GAsyncResult *result)
   self->failure = g_steal_pointer (&opening->failure);
   g_clear_pointer (&self->obstacle, dps_failure_unref);
   self->obstacle = g_steal_pointer (&opening->obstacle);
+  self->started_over |= opening->started_over;
   return self->failure == NULL;
 }
 
@@ -154,6 +170,33 @@ dps_keeper_get_obstacle (DpsKeeper *self)
   return self->obstacle;
 }
 
+gboolean
+dps_keeper_take_started_over (DpsKeeper *self)
+{
+  gboolean started_over = self->started_over;
+
+  self->started_over = FALSE;
+  return started_over;
+}
+
+gboolean
+dps_keeper_may_rise (DpsKeeper *self)
+{
+  return self->obstacle != NULL ||
+         strcmp (dps_keeper_get_protection (self),
+                 dps_protection_name (DPS_PROTECTION_HOST)) == 0;
+}
+
+/* As a caller sees it. */
+static void
+set_error (const DpsFailure *failure, DpsError code, GError **error)
+{
+  const DpsFailureRow *row = dps_failure_row (failure->kind);
+  g_autofree char *text = dps_failure_describe (failure);
+
+  g_set_error (error, DPS_ERROR, (gint) code, "%s %s; %s", row->code, text, row->remedy);
+}
+
 DpsFailure *
 dps_keeper_get_failure (DpsKeeper *self)
 {
@@ -163,21 +206,12 @@ dps_keeper_get_failure (DpsKeeper *self)
 gboolean
 dps_keeper_is_readable (DpsKeeper *self, GError **error)
 {
-  const DpsFailureRow *row;
-  g_autofree char *text = NULL;
-
   if (self->failure == NULL)
     return TRUE;
-  row = dps_failure_row (self->failure->kind);
-  text = dps_failure_describe (self->failure);
-  g_set_error (error,
-               DPS_ERROR,
-               self->failure->kind == DPS_FAILURE_STORE_NEWER ? DPS_ERROR_NOT_SUPPORTED
-                                                              : DPS_ERROR_FAILED,
-               "%s %s; %s",
-               row->code,
-               text,
-               row->remedy);
+  set_error (self->failure,
+             self->failure->kind == DPS_FAILURE_STORE_NEWER ? DPS_ERROR_NOT_SUPPORTED
+                                                            : DPS_ERROR_FAILED,
+             error);
   return FALSE;
 }
 
@@ -229,6 +263,8 @@ dps_keeper_is_busy (DpsKeeper *self)
 typedef struct
 {
   DpsVault *vault;
+  DpsSealing *sealing; /* borrowed */
+  DpsConfig *config;   /* or NULL */
   DpsStore *store;
   const char *protection;
   gboolean read_only;
@@ -238,6 +274,7 @@ static void
 change_free (Change *change)
 {
   dps_vault_free (change->vault);
+  g_clear_object (&change->config);
   g_clear_object (&change->store);
   g_free (change);
 }
@@ -245,11 +282,25 @@ change_free (Change *change)
 typedef gboolean (*Work) (Change *change, GError **error);
 
 static gboolean
+choose_sealer (Change *change, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (DpsFailure) failure = NULL;
+
+  if (dps_sealing_choose (change->sealing, change->store, &local))
+    return TRUE;
+  failure = dps_opening_explain_sealing (change->store, local);
+  set_error (failure, DPS_ERROR_FAILED, error);
+  return FALSE;
+}
+
+static gboolean
 commit (Change *change, GError **error)
 {
   g_autoptr (DpsSecret) bytes = dps_vault_pack (change->vault, error);
 
-  return bytes != NULL && dps_store_commit (change->store, bytes, error);
+  return bytes != NULL && choose_sealer (change, error) &&
+         dps_store_commit (change->store, bytes, error);
 }
 
 static gboolean
@@ -264,8 +315,10 @@ run_in_thread (GTask *task, DpsKeeper *self, Change *change, Work work)
   GError *error = NULL;
   gboolean done;
 
+  dps_sealing_follow (change->sealing, change->config);
   if (change->store == NULL)
-    change->store = dps_store_open (self->path, self->sealer, &error);
+    change->store =
+        dps_store_open (self->path, dps_sealing_get_tpm (change->sealing), &error);
   done = change->store != NULL && work (change, &error);
   if (change->store != NULL)
     {
@@ -307,6 +360,8 @@ begin_change (DpsKeeper *self,
       vault->machine = g_strdup (self->machine);
     }
   change->vault = vault;
+  change->sealing = self->sealing;
+  change->config = self->config ? g_object_ref (self->config) : NULL;
   change->store = self->store ? g_object_ref (self->store) : NULL;
   g_task_set_task_data (task, change, (GDestroyNotify) change_free);
   if (self->busy || self->loading)

@@ -12,9 +12,14 @@
 #define DPS_TYPE_KEEPER (dps_keeper_get_type ())
 G_DECLARE_FINAL_TYPE (DpsKeeper, dps_keeper, DPS, KEEPER, GObject)
 
-/* For the store in the state directory path; references sealer. machine is this one
- * (dps-machine.h) or NULL; what is stored says from the next change on that it is its. */
-DpsKeeper *dps_keeper_new (const char *path, DpsSealer *sealer, const char *machine);
+/* For the store in the state directory path. make makes the sealer of the TPM that the
+ * configuration names. machine is this one (dps-machine.h) or NULL; what is stored says
+ * from the next change on that it is its. */
+DpsKeeper *dps_keeper_new (const char *path, DpsSealerMaker make, const char *machine);
+
+/* How the store is sealed, and with what, from the next load or change on; NULL = the
+ * defaults. References config. */
+void dps_keeper_set_config (DpsKeeper *self, DpsConfig *config);
 
 /* Opens the store where it is not open yet, reads it where it was not read yet, and does
  * what flags say; not while it is read or written. An empty store is an empty vault.
@@ -35,6 +40,12 @@ DpsFailure *dps_keeper_get_failure (DpsKeeper *self);
 /* Why no new identity may be written to it, though it could be read; NULL where it may.
  * Borrowed. */
 DpsFailure *dps_keeper_get_obstacle (DpsKeeper *self);
+
+/* What another TPM has sealed was put aside, and nobody was told by this function yet. */
+gboolean dps_keeper_take_started_over (DpsKeeper *self);
+
+/* TRUE where a TPM that can be used now would make a difference to what is stored. */
+gboolean dps_keeper_may_rise (DpsKeeper *self);
 
 /* TRUE where the vault is all there is. Where the store could not be read nothing is
  * committed until it was, or a reset has emptied it: the identity that is still on disk

@@ -59,6 +59,16 @@ release_waiting (DpsProvisioner *self)
   g_slist_free (waiting);
 }
 
+/* The keeper follows the configuration in force. */
+static gboolean
+read_config (DpsProvisioner *self, GError **error)
+{
+  gboolean good = dps_settings_reload (self->settings, error);
+
+  dps_keeper_set_config (self->keeper, dps_settings_get_config (self->settings));
+  return good;
+}
+
 gboolean
 dps_provisioner_store_heals (DpsProvisioner *self)
 {
@@ -129,6 +139,9 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
   if (dps_keeper_get_failure (self->keeper) == NULL)
     dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
+  /* Nobody is needed for that (design §9). */
+  if (dps_keeper_take_started_over (self->keeper) && self->reset == NULL)
+    self->want = MAX (self->want, WANT_IDENTITY);
   if (self->preparing)
     after_preparing (self);
   else
@@ -164,7 +177,7 @@ dps_provisioner_mend_store (DpsProvisioner *self, Want want)
   self->want = MAX (self->want, want);
   if (dps_keeper_is_loading (self->keeper) || dps_keeper_is_busy (self->keeper))
     return;
-  dps_settings_reload (self->settings, NULL);
+  read_config (self, NULL);
   dps_signer_drop (self->signer);
   g_clear_handle_id (&self->timer, g_source_remove);
   load (self, DPS_OPENING_READ);
@@ -175,7 +188,7 @@ dps_provisioner_start (DpsProvisioner *self)
 {
   g_autoptr (DpsFailure) reason = NULL;
 
-  dps_settings_reload (self->settings, NULL);
+  read_config (self, NULL);
   reason = dps_standing_reason (self->settings, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   dps_summary_show_plugins (self->report, self->settings, NULL);
@@ -189,12 +202,14 @@ dps_provisioner_is_opening (DpsProvisioner *self)
   return dps_keeper_is_loading (self->keeper);
 }
 
-/* While an attempt is in flight the store was read. */
+/* While an attempt is in flight the store was read, and will be written. */
 static gboolean
 may_mend (DpsProvisioner *self)
 {
-  return dps_keeper_get_failure (self->keeper) != NULL && self->attempt == NULL &&
-         !dps_keeper_is_busy (self->keeper) && self->reset == NULL;
+  return (dps_keeper_get_failure (self->keeper) != NULL ||
+          dps_keeper_may_rise (self->keeper)) &&
+         self->attempt == NULL && !dps_keeper_is_busy (self->keeper) &&
+         self->reset == NULL && !self->resetting;
 }
 
 gboolean
@@ -222,8 +237,15 @@ dps_provisioner_ready_async (DpsProvisioner *self,
     }
   wait->timer = g_timeout_add_seconds (READY_WAIT_SECONDS, on_waited, task);
   self->waiting = g_slist_prepend (self->waiting, task);
-  if (!dps_keeper_is_loading (self->keeper))
+  if (dps_keeper_is_loading (self->keeper))
+    return;
+  if (dps_keeper_get_failure (self->keeper) != NULL)
     dps_provisioner_mend_store (self, self->timer != 0 ? self->due : WANT_NOTHING);
+  else
+    {
+      read_config (self, NULL);
+      load (self, DPS_OPENING_READ);
+    }
 }
 
 gboolean
@@ -237,7 +259,7 @@ gboolean
 dps_provisioner_refresh (DpsProvisioner *self, GError **error)
 {
   g_autoptr (DpsFailure) reason = NULL;
-  gboolean good = dps_settings_reload (self->settings, error);
+  gboolean good = read_config (self, error);
 
   dps_signer_drop (self->signer);
   dps_summary_show_config (self->report, self->settings, self->keeper);

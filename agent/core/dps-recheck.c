@@ -153,7 +153,8 @@ dps_recheck_plan (DpsRecheck *self)
 {
   DpsIdentity *identity = dps_keeper_get_identity (self->keeper);
 
-  if (dps_recheck_is_active (self) || identity == NULL || identity->verified ||
+  if (dps_recheck_is_active (self) || dps_keeper_get_obstacle (self->keeper) != NULL ||
+      identity == NULL || identity->verified ||
       dps_settings_get_config (self->settings) == NULL)
     return;
   self->timer =

@@ -24,6 +24,8 @@ dps_standing_reason (DpsSettings *settings, DpsKeeper *keeper)
 
   if (dps_keeper_get_failure (keeper) != NULL)
     return dps_failure_ref (dps_keeper_get_failure (keeper));
+  if (dps_keeper_get_obstacle (keeper) != NULL)
+    return dps_failure_ref (dps_keeper_get_obstacle (keeper));
   if (!dps_keeper_is_loaded (keeper))
     return dps_failure_new (DPS_FAILURE_NONE, "the store is being opened");
   if (error != NULL)

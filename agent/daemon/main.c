@@ -11,7 +11,7 @@
 #include "core/dps-plugin-runner.h"
 #include "core/dps-provisioner.h"
 #include "core/dps-settings.h"
-#include "store/dps-host-sealer.h"
+#include "store/dps-tpm-sealer.h"
 
 #include <glib-unix.h>
 #include <locale.h>
@@ -174,10 +174,9 @@ static DpsKeeper *
 make_keeper (void)
 {
   const char *path = options.state_dir ? options.state_dir : DPS_STATE_DIR;
-  g_autoptr (DpsSealer) sealer = dps_host_sealer_new ();
   g_autofree char *machine = dps_machine_dup_id ();
 
-  return dps_keeper_new (path, sealer, machine);
+  return dps_keeper_new (path, dps_tpm_sealer_new, machine);
 }
 
 static GDBusConnection *

@@ -408,7 +408,6 @@ test_not_supported (Fixture *f, gconstpointer data)
     { N "private-ranges=100.64.0.0/10\n", ":2: [network] private-ranges: ", "" },
     { N "proxy=http://p:3128\n", ":2: [network] proxy: ", "through a proxy" },
     { N "no-proxy=a.b\n", ":2: [network] no-proxy: ", "through a proxy" },
-    { "[store]\nrequired-protection=tpm2\n", ":2: [store] required-protection: ", "TPM" },
     { "[plugin x509]\ncertificate=/x\n", ":2: [plugin x509] certificate: ", "X.509" },
     { "[plugin x509]\nkey=pkcs11:a\n", ":2: [plugin x509] key: ", "X.509" },
     { "[consumer web-1]\nuser=www\n", ":2: [consumer web-1] user: ", "credentials" },

@@ -7,6 +7,7 @@
 #include "store/dps-durable.h"
 #include "store/dps-host-share.h"
 #include "store/dps-seal-file.h"
+#include "tpm/dps-tpm-error.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -25,6 +26,18 @@ test_sealer_get_protection (DpsSealer *sealer)
   return DPS_PROTECTION_TPM2_HOST;
 }
 
+/* FALSE, with an error, while the TPM does not do what it should. */
+static gboolean
+use_tpm (DpsSealer *sealer, GError **error)
+{
+  TestSealer *self = TEST_SEALER (sealer);
+
+  if (self->tpm_fails_with < 0)
+    return TRUE;
+  g_set_error (error, DPS_TPM_ERROR, self->tpm_fails_with, "what the TPM says");
+  return FALSE;
+}
+
 static gboolean
 test_sealer_seal (DpsSealer *sealer, int dir_fd, guint32 held, GError **error)
 {
@@ -32,6 +45,8 @@ test_sealer_seal (DpsSealer *sealer, int dir_fd, guint32 held, GError **error)
   guint8 t[32];
 
   memset (t, 't', sizeof t);
+  if (!use_tpm (sealer, error))
+    return FALSE;
   if (!dps_host_share_ensure (dir_fd, held != 0, error))
     return FALSE;
   if (held & (DPS_PROTECTION_BIT (DPS_PROTECTION_TPM2_HOST) | DPS_PROTECTION_BIT_UNKNOWN))
@@ -63,6 +78,8 @@ test_sealer_unseal (DpsSealer *sealer, int dir_fd, guint32 protection, GError **
   share = dps_host_share_load (dir_fd, error);
   if (share == NULL || protection == DPS_PROTECTION_HOST)
     return g_steal_pointer (&share);
+  if (!use_tpm (sealer, error))
+    return NULL;
   ikm = dps_secret_new_empty (64);
   memset (dps_secret_edit (ikm), self->calls == self->garbled_call ? 'g' : 't', 32);
   memcpy (dps_secret_edit (ikm) + 32, dps_secret_data (share), 32);
@@ -94,6 +111,7 @@ static void
 test_sealer_init (TestSealer *self)
 {
   self->fails_with = -1;
+  self->tpm_fails_with = -1;
   self->fails_in = DPS_ERROR;
 }
 

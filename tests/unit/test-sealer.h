@@ -16,6 +16,7 @@ struct _TestSealer
   guint calls;
   guint garbled_call;  /* the call of unseal that gives another T, 0 = none */
   const char *planted; /* a file that appears at the first call, NULL = none */
+  int tpm_fails_with;  /* a code of DPS_TPM_ERROR for what needs the TPM, -1 = works */
   GAsyncQueue *gate;   /* each call of unseal waits for an item of it, NULL = none does */
 };
 
