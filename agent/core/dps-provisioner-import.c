@@ -110,7 +110,7 @@ dps_provisioner_key_imported (DpsProvisioner *self, gboolean done)
       /* Whatever is being waited for, a new key is a reason to look at once. */
       if (self->timer != 0 && self->reset == NULL)
         self->want = MAX (self->want, MAX (self->due, WANT_IDENTITY));
-      g_clear_handle_id (&self->timer, g_source_remove);
+      dps_provisioner_end_wait (self);
     }
   dps_provisioner_settle (self);
 }

@@ -5,6 +5,7 @@
 #include "core/dps-group-import.h"
 #include "core/dps-provisioner.h"
 #include "core/dps-recheck.h"
+#include "core/dps-tpm-watch.h"
 #include "dps/dps-pacing.h"
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
@@ -39,9 +40,11 @@ struct _DpsProvisioner
   DpsPollHistory polls; /* of all attempts: the service's limit knows none */
   Want want;            /* to be begun when what is under way has ended */
   gboolean resetting;
-  gboolean preparing; /* the store, for an attempt */
-  gboolean prepared;  /* and that was done */
-  GSList *waiting;    /* GTasks of dps_provisioner_ready_async() */
+  gboolean preparing;     /* the store, for an attempt */
+  gboolean prepared;      /* and that was done */
+  GSList *waiting;        /* GTasks of dps_provisioner_ready_async() */
+  DpsTpmWatch *tpm_watch; /* for the TPM that is waited for, or NULL */
+  gboolean tpm_hurried;   /* that ended a wait, and it is not gone again */
   gboolean busy;
 };
 
@@ -78,6 +81,12 @@ void dps_provisioner_begin_attempt (DpsProvisioner *self, Want want);
 /* The same, unless there is an identity that will do. */
 void dps_provisioner_begin (DpsProvisioner *self, Want want);
 void dps_provisioner_end_waits (DpsProvisioner *self);
+void dps_provisioner_end_wait (DpsProvisioner *self);
+/* What is waited for begins now. */
+void dps_provisioner_end_wait_early (DpsProvisioner *self);
+/* Where failure is for want of a TPM, the wait that was planned ends when there is one;
+ * once only for a TPM that is there, whatever a plugin says. */
+void dps_provisioner_watch_tpm (DpsProvisioner *self, const DpsFailure *failure);
 /* Announces whether anything is under way. */
 void dps_provisioner_update_busy (DpsProvisioner *self);
 /* Reads the configuration again; an error leaves the one in force where it was. */

@@ -179,7 +179,7 @@ dps_provisioner_mend_store (DpsProvisioner *self, Want want)
     return;
   read_config (self, NULL);
   dps_signer_drop (self->signer);
-  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_provisioner_end_wait (self);
   load (self, DPS_OPENING_READ);
 }
 

@@ -30,7 +30,7 @@ dps_provisioner_dispose (GObject *object)
 {
   DpsProvisioner *self = DPS_PROVISIONER (object);
 
-  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_provisioner_end_wait (self);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->recheck, dps_recheck_free);
@@ -118,10 +118,18 @@ on_attempt_due (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* For the next attempt, and for what would have ended it early. */
+void
+dps_provisioner_end_wait (DpsProvisioner *self)
+{
+  g_clear_handle_id (&self->timer, g_source_remove);
+  g_clear_pointer (&self->tpm_watch, dps_tpm_watch_free);
+}
+
 static guint64
 set_timer (DpsProvisioner *self, gint64 wait, Want want)
 {
-  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_provisioner_end_wait (self);
   self->due = want;
   self->timer = g_timeout_add ((guint) MIN (wait / 1000 + 1, (gint64) G_MAXUINT),
                                on_attempt_due,
@@ -130,9 +138,18 @@ set_timer (DpsProvisioner *self, gint64 wait, Want want)
 }
 
 void
+dps_provisioner_end_wait_early (DpsProvisioner *self)
+{
+  if (self->timer == 0)
+    return;
+  g_source_remove (self->timer);
+  self->timer = g_idle_add (on_attempt_due, self);
+}
+
+void
 dps_provisioner_end_waits (DpsProvisioner *self)
 {
-  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_provisioner_end_wait (self);
   dps_recheck_stop (self->recheck);
 }
 
@@ -149,6 +166,7 @@ dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure, 
                             g_random_int (),
                             dps_schedule_network_is_up ());
   dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait, want));
+  dps_provisioner_watch_tpm (self, failure);
   dps_provisioner_update_busy (self);
 }
 
@@ -427,7 +445,7 @@ stand (DpsProvisioner *self)
 
   if (self->timer != 0 && self->due == WANT_NEW_IDENTITY)
     return;
-  g_clear_handle_id (&self->timer, g_source_remove);
+  dps_provisioner_end_wait (self);
   reason = dps_standing_reason (self->settings, self->keeper);
   dps_provisioner_rest (self, reason);
 }

@@ -21,7 +21,7 @@ is_network (DpsFailureKind kind)
 static DpsState
 wait_state (DpsFailureKind kind, gboolean network_is_up)
 {
-  if (kind == DPS_FAILURE_PLUGIN_LATER)
+  if (kind == DPS_FAILURE_PLUGIN_LATER || kind == DPS_FAILURE_TPM_NO_DEVICE)
     return DPS_STATE_WAITING_FOR_PLUGIN;
   if (kind == DPS_FAILURE_TLS_TIME)
     return DPS_STATE_WAITING_FOR_TIME;

@@ -16,8 +16,8 @@
 #define PATH_LENGTH_MAX 100
 #define MANAGED_SUFFIX "rm0"
 
-static const char *
-path_of (const char *tcti)
+const char *
+dps_tpm_device_path (const char *tcti)
 {
   return strchr (tcti, ':') + 1;
 }
@@ -41,7 +41,7 @@ dps_tpm_device_check (const char *tcti, GError **error)
                    "it is neither device:PATH nor unix:PATH");
       return FALSE;
     }
-  path = path_of (tcti);
+  path = dps_tpm_device_path (tcti);
   if (*path == '/' && strlen (path) <= PATH_LENGTH_MAX)
     return TRUE;
   g_set_error (error,
@@ -159,9 +159,11 @@ dps_tpm_device_open (const char *tcti, GError **error)
 
   if (!dps_tpm_device_check (tcti, error))
     return -1;
-  fd = simulator ? connect_to (path_of (tcti))
-                 : open (path_of (tcti), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  fd = simulator ? connect_to (dps_tpm_device_path (tcti))
+                 : open (dps_tpm_device_path (tcti),
+                         O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd >= 0)
     fd = make_blocking (fd);
-  return fd >= 0 ? fd : fail_to_open (path_of (tcti), simulator, errno, error);
+  return fd >= 0 ? fd
+                 : fail_to_open (dps_tpm_device_path (tcti), simulator, errno, error);
 }

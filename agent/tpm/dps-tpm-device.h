@@ -14,9 +14,12 @@ gboolean dps_tpm_device_check (const char *tcti, GError **error);
 /* TRUE for "unix:…": shown as a simulator. */
 gboolean dps_tpm_device_is_simulator (const char *tcti);
 
+/* The path of one that was checked; a part of tcti. */
+const char *dps_tpm_device_path (const char *tcti);
+
 /* A descriptor of its own for one user of the TPM, the caller's, close-on-exec, blocking.
  * Each is a space of its own in the kernel's resource manager: closing it flushes what it
- * left behind. Never waits: where a simulator has as many users as it takes, that is BUSY.
- * -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY, BUSY or FAILED; the text names
- * the path. */
+ * left behind. Never waits: where a simulator has as many users as it takes, that is
+ * BUSY. -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY, BUSY or FAILED; the text
+ * names the path. */
 int dps_tpm_device_open (const char *tcti, GError **error);
