@@ -69,8 +69,6 @@ failure_kind (DpsOpening *self, const GError *error)
 {
   if (self->store == NULL)
     return DPS_FAILURE_STORE_OPEN;
-  if (was_sealed_elsewhere (error))
-    return DPS_FAILURE_STORE_CLONE;
   if (error->domain == DPS_TPM_ERROR)
     return DPS_FAILURE_STORE_SEALED;
   return g_error_matches (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED)
