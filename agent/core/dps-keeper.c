@@ -24,6 +24,7 @@ struct _DpsKeeper
   DpsFailure *failure; /* the store holds something that could not be read */
   DpsFailure *obstacle;
   gboolean started_over;
+  gboolean doubted;
 };
 
 G_DEFINE_FINAL_TYPE (DpsKeeper, dps_keeper, G_TYPE_OBJECT)
@@ -79,6 +80,7 @@ typedef struct
   DpsConfig *config; /* or NULL */
   DpsStore *store;
   DpsVault *known; /* or NULL */
+  gboolean doubted;
   DpsOpeningFlags flags;
 } Load;
 
@@ -105,6 +107,8 @@ load_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
     .flags = load->flags,
   };
 
+  if (load->doubted)
+    dps_sealing_doubt (self->sealing);
   dps_sealing_follow (self->sealing, load->config);
   g_task_return_pointer (task,
                          dps_opening_run (&place),
@@ -124,8 +128,11 @@ dps_keeper_load_async (DpsKeeper *self,
 
   load->config = self->config ? g_object_ref (self->config) : NULL;
   load->store = self->store ? g_object_ref (self->store) : NULL;
-  load->known =
-      self->loaded && self->failure == NULL ? dps_vault_copy (self->vault) : NULL;
+  load->known = self->loaded && self->failure == NULL && !self->doubted
+                    ? dps_vault_copy (self->vault)
+                    : NULL;
+  load->doubted = self->doubted;
+  self->doubted = FALSE;
   load->flags = flags;
   g_task_set_task_data (task, load, (GDestroyNotify) load_free);
   self->loading = TRUE;
@@ -168,6 +175,12 @@ DpsFailure *
 dps_keeper_get_obstacle (DpsKeeper *self)
 {
   return self->obstacle;
+}
+
+void
+dps_keeper_doubt (DpsKeeper *self)
+{
+  self->doubted = TRUE;
 }
 
 gboolean

@@ -41,6 +41,10 @@ DpsFailure *dps_keeper_get_failure (DpsKeeper *self);
  * Borrowed. */
 DpsFailure *dps_keeper_get_obstacle (DpsKeeper *self);
 
+/* The TPM may not be the one any more that sealed the store: the next load reads it anew.
+ */
+void dps_keeper_doubt (DpsKeeper *self);
+
 /* What another TPM has sealed was put aside, and nobody was told by this function yet. */
 gboolean dps_keeper_take_started_over (DpsKeeper *self);
 

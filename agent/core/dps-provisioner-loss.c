@@ -22,6 +22,8 @@ dps_provisioner_on_identity_lost (DpsSigner *signer,
                "the identity is lost (%s); this host registers again",
                dps_failure_row (failure->kind)->cause);
   dps_recheck_stop (self->recheck);
+  /* Its store may be lost with it, and is not to be written under the seal of before. */
+  dps_keeper_doubt (self->keeper);
   /* Where that did not help, who asks for tokens does not set the pace of registrations.
    */
   if (self->losses++ > 0)

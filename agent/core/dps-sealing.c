@@ -99,6 +99,12 @@ dps_sealing_follow (DpsSealing *self, DpsConfig *config)
   self->tpm = self->make (tcti, owner, srk);
 }
 
+void
+dps_sealing_doubt (DpsSealing *self)
+{
+  g_clear_object (&self->tpm);
+}
+
 DpsSealer *
 dps_sealing_get_tpm (DpsSealing *self)
 {

@@ -23,6 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsSealing, dps_sealing_free)
  * sealer stays the same one, with what it has unsealed, while nothing of it changed. */
 void dps_sealing_follow (DpsSealing *self, DpsConfig *config);
 
+/* Forgets what was unsealed: the TPM is asked again. */
+void dps_sealing_doubt (DpsSealing *self);
+
 /* The TPM's, which also opens what the host alone protects. Borrowed until the next
  * dps_sealing_follow(). */
 DpsSealer *dps_sealing_get_tpm (DpsSealing *self);
