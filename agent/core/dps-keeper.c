@@ -200,16 +200,6 @@ dps_keeper_may_rise (DpsKeeper *self)
                  dps_protection_name (DPS_PROTECTION_HOST)) == 0;
 }
 
-/* As a caller sees it. */
-static void
-set_error (const DpsFailure *failure, DpsError code, GError **error)
-{
-  const DpsFailureRow *row = dps_failure_row (failure->kind);
-  g_autofree char *text = dps_failure_describe (failure);
-
-  g_set_error (error, DPS_ERROR, (gint) code, "%s %s; %s", row->code, text, row->remedy);
-}
-
 DpsFailure *
 dps_keeper_get_failure (DpsKeeper *self)
 {
@@ -221,10 +211,11 @@ dps_keeper_is_readable (DpsKeeper *self, GError **error)
 {
   if (self->failure == NULL)
     return TRUE;
-  set_error (self->failure,
-             self->failure->kind == DPS_FAILURE_STORE_NEWER ? DPS_ERROR_NOT_SUPPORTED
-                                                            : DPS_ERROR_FAILED,
-             error);
+  g_propagate_error (error,
+                     dps_failure_to_error (self->failure,
+                                           self->failure->kind == DPS_FAILURE_STORE_NEWER
+                                               ? DPS_ERROR_NOT_SUPPORTED
+                                               : DPS_ERROR_FAILED));
   return FALSE;
 }
 
@@ -303,7 +294,7 @@ choose_sealer (Change *change, GError **error)
   if (dps_sealing_choose (change->sealing, change->store, &local))
     return TRUE;
   failure = dps_opening_explain_sealing (change->store, local);
-  set_error (failure, DPS_ERROR_FAILED, error);
+  g_propagate_error (error, dps_failure_to_error (failure, DPS_ERROR_FAILED));
   return FALSE;
 }
 
