@@ -9,6 +9,8 @@
  * has its own limit of 25 s; acting includes somebody typing a password for polkit. */
 #define DPS_CTL_READ_TIMEOUT 30000
 #define DPS_CTL_ACT_TIMEOUT 120000
+/* Signing may wait for a TPM: above the 150 s that its plugin gets. */
+#define DPS_CTL_SIGN_TIMEOUT (160 * 1000)
 
 /* The agent's three faces, each on a connection of its own; nothing has been asked yet
  * and the agent not been started. NULL and error where the bus cannot be reached. The

@@ -80,7 +80,7 @@ run (const DpsCtl *ctl, char **arguments)
       !dps_dbus_agent1_credentials_call_create_sas_token_sync (credentials,
                                                                build_options (),
                                                                dps_ctl_call_flags (),
-                                                               DPS_CTL_READ_TIMEOUT,
+                                                               DPS_CTL_SIGN_TIMEOUT,
                                                                &token,
                                                                &expires,
                                                                NULL,
