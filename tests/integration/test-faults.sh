@@ -426,6 +426,13 @@ tpm_identity() {
         child=$(children) && serves "$hub" "$registration_id" && is "$(children)" "$child" "the plugin's process"
 }
 try "a challenge answered, twice: the identity is the plugin's, and its process is kept" tpm_identity
+# The clock of the first answer dates the token; that of a plain 401 is worth another one, by the same challenge.
+tpm_redated() {
+    scenario "$(challenge)" "$(put "\"status\":401,$(dated 7200)" ',"times":1')" "$(hub_key)" && attempt &&
+        is "$(of .State)" provisioned && is "$(puts) $(polls)" "3 1" "PUTs, polls" &&
+        is "$(jq -r 'select(.method=="PUT").sas' <<<"$seen" | xargs)" "absent unchecked ok" "tokens of the PUTs"
+}
+try "a TPM's token is signed again by the service's clock, for the same challenge" tpm_redated
 tpm_served() { scenario && fresh && is "$(children)" '' && serves "$hub" "$registration_id"; }
 try "after a start the identity is served, without a registration" tpm_served
 # refused CODE: why there is no token.
