@@ -414,16 +414,19 @@ try "a hub key that the hub does not know" tpm_faulty DPS-E501 held slow 2 1 "$(
 
 children() { pgrep -P "$(agent_pid)" -f dps-plugin-host; }
 tpm_made='' lost_once=''
+processes() { grep -c 'soft-tpm: a process begins' "$world/log/agent"; }
 tpm_identity() {
-    local newest child
+    local newest child before
     newest=$(generations | tail -n 1)
+    before=$(processes)
     soft_tpm && fresh && scenario "$(challenge)" "$(hub_key)" && attempt && is "$(of .State)" provisioned || return 1
     failures=0 tpm_made=1
     is "$(puts) $(polls) $(hub_asks)" "2 1 1" "PUTs, polls, at the hub" &&
         is "$(jq -r 'select(.method=="PUT").sas' <<<"$seen" | xargs)" "absent ok" "tokens of the PUTs" &&
         has "$(bus get-property $agent_iface /org/dpsagent/Agent1 $agent_iface NetworkPath)" '"connections" u 1' &&
         [[ $(generations | tail -n 1) != "$newest" ]] && is "$(property Verified)" true &&
-        child=$(children) && serves "$hub" "$registration_id" && is "$(children)" "$child" "the plugin's process"
+        child=$(children) && serves "$hub" "$registration_id" && is "$(children)" "$child" "the plugin's process" &&
+        is $(($(processes) - before)) 1 "processes of the plugin"
 }
 try "a challenge answered, twice: the identity is the plugin's, and its process is kept" tpm_identity
 # The clock of the first answer dates the token; that of a plain 401 is worth another one, by the same challenge.

@@ -20,6 +20,17 @@ get_life (const DpsHost *host)
   return host->get_secret (host, "life", &life) && life.size > 0 ? life.data[0] : '1';
 }
 
+/* So that a test can count them. */
+static void
+note_process (const DpsHost *host)
+{
+  static gboolean noted;
+
+  if (!noted)
+    host->log (host, DPS_PLUGIN_LOG_MESSAGE, "a process begins");
+  noted = TRUE;
+}
+
 static DpsPluginResult
 soft_tpm_describe (const DpsHost *host, DpsPluginDescribeOut *out)
 {
@@ -30,6 +41,7 @@ soft_tpm_describe (const DpsHost *host, DpsPluginDescribeOut *out)
                              STORAGE_ROOT_KEY,
                              NULL };
 
+  note_process (host);
   out->kind = DPS_PLUGIN_KIND_TPM;
   out->material = g_strdupv ((char **) material);
   return DPS_PLUGIN_OK;
@@ -59,6 +71,7 @@ soft_tpm_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *s
   DpsPluginView blob;
   gsize size = SIGNATURE_SIZE;
 
+  note_process (host);
   if (!host->get_blob (host, &blob) || blob.size < 2 ||
       strcmp (in->mechanism, "HMAC-SHA256") != 0)
     {
