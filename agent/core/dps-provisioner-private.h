@@ -82,6 +82,8 @@ void dps_provisioner_begin_attempt (DpsProvisioner *self, Want want);
 void dps_provisioner_begin (DpsProvisioner *self, Want want);
 void dps_provisioner_end_waits (DpsProvisioner *self);
 void dps_provisioner_end_wait (DpsProvisioner *self);
+/* Empties the store, and has the plugin of the identity forget. */
+void dps_provisioner_begin_reset (DpsProvisioner *self);
 /* What is waited for begins now. */
 void dps_provisioner_end_wait_early (DpsProvisioner *self);
 /* Where failure is for want of a TPM, the wait that was planned ends when there is one;

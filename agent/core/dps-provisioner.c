@@ -82,7 +82,7 @@ dps_provisioner_init (DpsProvisioner *self)
 void
 dps_provisioner_update_busy (DpsProvisioner *self)
 {
-  gboolean busy = self->attempt != NULL || self->timer != 0 ||
+  gboolean busy = self->attempt != NULL || self->timer != 0 || self->resetting ||
                   dps_recheck_is_active (self->recheck) ||
                   dps_group_import_is_active (self->import) ||
                   dps_keeper_is_busy (self->keeper) ||
@@ -170,32 +170,6 @@ dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure, 
   dps_provisioner_update_busy (self);
 }
 
-static void
-on_reset_done (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  g_autoptr (DpsFailure) reason = NULL;
-  DpsProvisioner *self = g_task_get_source_object (task);
-  GError *error = NULL;
-
-  self->resetting = FALSE;
-  if (dps_keeper_finish (DPS_KEEPER (source), result, &error))
-    {
-      self->failures = 0;
-      g_signal_emit (self, assignment_changed, 0, "", "");
-    }
-  else
-    reason = dps_failure_new_from_error (DPS_FAILURE_STORE_WRITE, error);
-  dps_summary_show_identity (self->report, self->keeper);
-  dps_summary_show_config (self->report, self->settings, self->keeper);
-  dps_provisioner_rest (self, reason);
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
-  dps_provisioner_settle (self);
-}
-
 /* What was asked for while something else was under way. */
 void
 dps_provisioner_settle (DpsProvisioner *self)
@@ -208,15 +182,7 @@ dps_provisioner_settle (DpsProvisioner *self)
       return;
     }
   if (self->reset != NULL)
-    {
-      dps_provisioner_end_waits (self);
-      dps_http_sessions_clear (dps_settings_get_sessions (self->settings));
-      dps_signer_drop (self->signer);
-      self->resetting = TRUE;
-      dps_keeper_reset_async (self->keeper,
-                              on_reset_done,
-                              g_steal_pointer (&self->reset));
-    }
+    dps_provisioner_begin_reset (self);
   else if (want != WANT_NOTHING && self->attempt == NULL)
     {
       self->want = WANT_NOTHING;

@@ -472,6 +472,22 @@ cleared_again() {
     lost 3 && rests_after "$begin" && is "$(of .State)" backing-off && schedule slow && is "$(puts)" 0 "PUTs" && calm
 }
 try "and not at the pace of who asks for tokens" cleared_again
+# forgets [SETTING]: what a reset has the plugin do.
+forgotten() { grep -c 'plugin soft-tpm: forgets' "$world/log/agent"; }
+forgets() {
+    local before
+    [[ $tpm_made ]] || tpm_identity || return 1
+    tpm_made='' before=$(forgotten)
+    soft_tpm "${1-}" && fresh && control Reset 'a{sv}' 0 && is "$(property State)" idle &&
+        is "$(generations)" '' && is "$(forgotten)" $((before + 1))
+}
+tpm_reset() { forgets && hasnt "$(tail -n 3 "$world/log/agent")" "may still be there"; }
+try "a reset has the plugin forget, once" tpm_reset
+tpm_reset_fails() {
+    forgets trouble=tpm-busy &&
+        has "$(tail -n 3 "$world/log/agent")" "what it left outside the store may still be there: the TPM was busy for too long: plugin soft-tpm: forget: the handle stays"
+}
+try "and is done where that fails" tpm_reset_fails
 tpm_to_symmetric() { symmetric && fresh && succeeds && serves "$hub" "$registration_id"; }
 try "and back to the symmetric key" tpm_to_symmetric
 

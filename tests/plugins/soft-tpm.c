@@ -92,6 +92,20 @@ soft_tpm_sign (const DpsHost *host, const DpsPluginSignIn *in, DpsPluginBytes *s
   return DPS_PLUGIN_OK;
 }
 
+/* Its settings may say why not. */
+static DpsPluginResult
+soft_tpm_forget (const DpsHost *host)
+{
+  const char *trouble = host->get_setting (host, "trouble");
+
+  host->log (host, DPS_PLUGIN_LOG_INFO, "forgets");
+  if (trouble == NULL)
+    return DPS_PLUGIN_OK;
+  host->set_cause (host, trouble);
+  host->set_error (host, "the handle stays");
+  return DPS_PLUGIN_FAILED;
+}
+
 DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .abi = DPS_PLUGIN_ABI,
   .size = sizeof (DpsPluginInfo),
@@ -99,4 +113,5 @@ DPS_PLUGIN_EXPORT const DpsPluginInfo dps_plugin_info = {
   .describe = soft_tpm_describe,
   .answer = soft_tpm_answer,
   .sign = soft_tpm_sign,
+  .forget = soft_tpm_forget,
 };
