@@ -93,6 +93,14 @@ explain_protection (const char *level)
   return level;
 }
 
+static const char *
+explain_tpm (const char *tpm)
+{
+  if (g_strcmp0 (tpm, "simulator") == 0)
+    return "simulator: for tests; it protects nothing";
+  return tpm;
+}
+
 static char *
 explain_credential (DpsDBusAgent1 *agent)
 {
@@ -178,6 +186,7 @@ dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
   add_line (out,
             "Protection",
             explain_protection (dps_dbus_agent1_get_protection_level (agent)));
+  add_line (out, "TPM", explain_tpm (dps_dbus_agent1_get_tpm (agent)));
   add_clock (out, dps_dbus_agent1_get_clock_offset (agent));
   add_network (out, dps_dbus_agent1_get_network_path (agent));
   add_line (out, "Agent version", dps_dbus_agent1_get_version (agent));
@@ -325,6 +334,7 @@ dps_ctl_view_print_json (DpsDBusAgent1 *agent)
   dps_ctl_json_add_string (b,
                            "protectionLevel",
                            dps_dbus_agent1_get_protection_level (agent));
+  dps_ctl_json_add_string (b, "tpm", dps_dbus_agent1_get_tpm (agent));
   dps_ctl_json_add_time (b,
                          "certificateNotAfter",
                          dps_dbus_agent1_get_certificate_not_after (agent));

@@ -3,6 +3,7 @@
 
 #include "core/dps-provisioner-private.h"
 #include "common/dps-log.h"
+#include "core/dps-summary.h"
 #include "core/dps-tpm-watch.h"
 
 static gboolean
@@ -18,6 +19,7 @@ on_appeared (gpointer data)
 {
   DpsProvisioner *self = data;
 
+  dps_summary_show_tpm (self->report, self->settings);
   dps_info ((TOPIC ("tpm")), "the TPM is there, trying again at once");
   self->tpm_hurried = TRUE;
   dps_provisioner_end_wait_early (self);
@@ -33,6 +35,7 @@ dps_provisioner_watch_tpm (DpsProvisioner *self, const DpsFailure *failure)
   g_clear_pointer (&self->tpm_watch, dps_tpm_watch_free);
   if (tcti == NULL || !wants_tpm (failure->kind))
     return;
+  dps_summary_show_tpm (self->report, self->settings);
   self->tpm_watch = dps_tpm_watch_new (tcti, on_appeared, self);
   if (!dps_tpm_watch_is_there (tcti))
     self->tpm_hurried = FALSE;

@@ -35,6 +35,7 @@ static const struct
   { "credential-kind", STRING, NULL },
   { "verified", BOOLEAN, NULL },
   { "protection-level", STRING, NULL },
+  { "tpm", STRING, NULL },
   { "certificate-not-after", TIME, NULL },
   { "clock-offset", OFFSET, NULL },
   { "plugins", VARIANT, "a(sss)" },

@@ -5,8 +5,10 @@
 #include "common/dps-log.h"
 #include "core/dps-plugin-confinement.h"
 #include "core/dps-plugin-list.h"
+#include "tpm/dps-tpm-device.h"
 
 #include <string.h>
+#include <unistd.h>
 
 void
 dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper)
@@ -38,12 +40,27 @@ dps_summary_announce_identity (DpsReport *report, DpsKeeper *keeper)
 }
 
 void
+dps_summary_show_tpm (DpsReport *report, DpsSettings *settings)
+{
+  DpsConfig *config = dps_settings_get_config (settings);
+  const char *tcti =
+      config != NULL ? dps_config_get_string (config, DPS_CONFIG_TPM_TCTI) : NULL;
+  const char *path = tcti != NULL ? dps_tpm_device_path (tcti) : NULL;
+  const char *shown = "none";
+
+  if (path != NULL && access (path, F_OK) == 0)
+    shown = dps_tpm_device_is_simulator (tcti) ? "simulator" : path;
+  dps_report_set_string (report, "tpm", shown);
+}
+
+void
 dps_summary_show_config (DpsReport *report, DpsSettings *settings, DpsKeeper *keeper)
 {
   DpsConfig *config = dps_settings_get_config (settings);
   DpsIdentity *identity = dps_keeper_get_identity (keeper);
   const char *id;
 
+  dps_summary_show_tpm (report, settings);
   if (config == NULL)
     return;
   id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);

@@ -17,6 +17,9 @@ void dps_summary_show_config (DpsReport *report,
                               DpsSettings *settings,
                               DpsKeeper *keeper);
 
+/* Whether there is something at the place of the TPM. */
+void dps_summary_show_tpm (DpsReport *report, DpsSettings *settings);
+
 /* failure is how the last attempt ended; NULL = there was none. */
 void dps_summary_show_plugins (DpsReport *report,
                                DpsSettings *settings,

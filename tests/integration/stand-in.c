@@ -204,6 +204,7 @@ set_properties (StandIn *self)
   dps_dbus_agent1_set_attestation (agent, "symmetric-key");
   dps_dbus_agent1_set_credential_kind (agent, "sas");
   dps_dbus_agent1_set_protection_level (agent, "host");
+  dps_dbus_agent1_set_tpm (agent, "simulator");
   dps_dbus_agent1_set_plugins (agent,
                                g_variant_new_parsed (
                                    "[('symmetric-key', 'usable', ''), "

@@ -37,7 +37,7 @@ check "root provisions" provisioned
 reads() {
     local name
     for name in Version State Reason Since NextAttempt Endpoint AssignedHub DeviceId RegistrationId \
-        Attestation CredentialKind Verified ProtectionLevel CertificateNotAfter ClockOffset Plugins PluginConfinement NetworkPath Warnings; do
+        Attestation CredentialKind Verified ProtectionLevel Tpm CertificateNotAfter ClockOffset Plugins PluginConfinement NetworkPath Warnings; do
         out=$(nobody_bus get-property $agent $path $agent $name) || { echo "$name: $out"; return 1; }
     done
     out=$(nobody_bus call $agent $path org.freedesktop.DBus.Properties GetAll s $agent) && has "$out" "$hub"

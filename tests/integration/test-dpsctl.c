@@ -136,7 +136,8 @@ test_status_json (Fixture *f, gconstpointer data)
   /* the identity in force serves while its replacement waits */
   assert_exit (f, 0);
   status = fixture_parse_json (f, parser);
-  g_assert_cmpuint (json_object_get_size (status), ==, 18);
+  g_assert_cmpuint (json_object_get_size (status), ==, 19);
+  g_assert_cmpstr (json_object_get_string_member (status, "tpm"), ==, "simulator");
   g_assert_cmpstr (json_object_get_string_member (status, "state"), ==, "backing-off");
   g_assert_cmpint (json_object_get_int_member (status, "clockOffset"), ==, -7);
   g_assert_cmpuint ((guint64) json_object_get_int_member (status, "nextAttempt"),
@@ -180,6 +181,7 @@ test_status_text (Fixture *f, gconstpointer data)
   fixture_run (f, "status", NULL);
   assert_exit (f, 3);
   assert_contains (f->out, "State:             backing-off\n");
+  assert_contains (f->out, "TPM:               simulator: for tests;");
   assert_contains (f->out, "Z (in 4");
   assert_contains (f->out, "Reason:            DPS-E301\n");
   assert_contains (f->out, "  Cause:           no route\n");

@@ -31,6 +31,7 @@ asked() { grep -c ': asked' "$world/log/agent"; }
 # fails_with CODE STATE: and a wait is planned.
 fails_with() {
     local code
+    is "$(status .tpm)" none || return 1
     ctl provision >"$world/log/out" 2>&1 || return 1
     wait_for 20 is_now "$2" || { ctl status; return 1; }
     code=$(status .reason.code)
@@ -43,6 +44,7 @@ appears() {
     local begin=$EPOCHREALTIME end
     touch "$device"
     provisions || return 1
+    is "$(status .tpm)" "$device" || return 1
     end=$EPOCHREALTIME
     echo "$(((${end/./} - ${begin/./}) / 1000))" >>"$world/took"
 }
