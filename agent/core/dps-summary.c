@@ -108,6 +108,15 @@ show_plugins (DpsReport *report,
                 NULL);
 }
 
+/* Without a hand, and by the same plugin. */
+static gboolean
+may_pass (DpsFailureKind kind)
+{
+  return kind == DPS_FAILURE_PLUGIN_LATER ||
+         (kind >= DPS_FAILURE_TPM_NO_DEVICE && kind <= DPS_FAILURE_TPM_FAILED &&
+          dps_failure_row (kind)->healing == DPS_HEALS_BY_ITSELF);
+}
+
 void
 dps_summary_show_plugins (DpsReport *report,
                           DpsSettings *settings,
@@ -118,7 +127,7 @@ dps_summary_show_plugins (DpsReport *report,
 
   if (failure == NULL)
     show_plugins (report, settings, "unknown", "it is asked when it is needed", NULL);
-  else if (failure->kind == DPS_FAILURE_PLUGIN_LATER)
+  else if (may_pass (failure->kind))
     show_plugins (report, settings, "later", text, NULL);
   else if (strcmp (phase, "attestation") == 0)
     show_plugins (report, settings, "never", text, NULL);

@@ -438,6 +438,20 @@ tpm_redated() {
 try "a TPM's token is signed again by the service's clock, for the same challenge" tpm_redated
 tpm_served() { scenario && fresh && is "$(children)" '' && serves "$hub" "$registration_id"; }
 try "after a start the identity is served, without a registration" tpm_served
+# The process that is kept holds nobody up, and does not outlive the agent.
+tpm_leaves() {
+    local child begin out
+    [[ $tpm_made ]] || tpm_identity || return 1
+    scenario && world_service --idle-seconds 1 && fresh && serves "$hub" "$registration_id" && child=$(children) || return 1
+    begin=$SECONDS
+    wait_for 30 no_agent || return 1
+    [[ ! -e /proc/$child ]] || { echo "$child outlives the agent"; return 1; }
+    world_service
+    ((SECONDS - begin < 9)) || { echo "the agent stayed $((SECONDS - begin)) s"; return 1; }
+    out=$(tail -n 5 "$world/log/agent")
+    hasnt "$out" "LeakSanitizer" && hasnt "$out" "between two calls" && serves "$hub" "$registration_id"
+}
+try "the agent leaves while its plugin's process is kept, and takes it along" tpm_leaves
 # refused CODE: why there is no token.
 no_token() {
     out=$(bus call $agent_iface /org/dpsagent/Agent1 $agent_iface.Credentials CreateSasToken 'a{sv}' 0 2>&1) && return 1

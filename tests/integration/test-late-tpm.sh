@@ -28,14 +28,14 @@ status() { ctl status --json | jq -r "$1"; }
 is_now() { [[ $(status .state) == "$1" ]]; }
 asked() { grep -c ': asked' "$world/log/agent"; }
 
-# fails_with CODE STATE: and a wait is planned.
+# fails_with CODE STATE AVAILABILITY: and a wait is planned.
 fails_with() {
     local code
     is "$(status .tpm)" none || return 1
     ctl provision >"$world/log/out" 2>&1 || return 1
     wait_for 20 is_now "$2" || { ctl status; return 1; }
     code=$(status .reason.code)
-    is "$code" "$1" && hasnt "$(status .reason.text)" "[tpm-"
+    is "$code" "$1" && is "$(status '.plugins[] | select(.name == "late").availability')" "$3" && hasnt "$(status .reason.text)" "[tpm-"
 }
 provisions() {
     wait_for 20 is_now provisioned || { ctl status; tail -5 "$world/log/agent"; return 1; }
@@ -50,13 +50,13 @@ appears() {
 }
 
 configure tpm-no-device
-check "without a TPM the agent waits for the plugin" fails_with DPS-E211 waiting-for-plugin
+check "without a TPM the agent waits for the plugin" fails_with DPS-E211 waiting-for-plugin later
 check "and provisions when the device appears" appears
 
 ctl reset --yes >/dev/null 2>&1
 configure tpm-raw-only
 ctl reload >/dev/null 2>&1
-check "without its resource manager it is held" fails_with DPS-E213 held
+check "without its resource manager it is held" fails_with DPS-E213 held never
 minutes_away() { (($(status .nextAttempt) / 1000000 - $(date +%s) > 120)); }
 check "for minutes" minutes_away
 check "and still provisions when the device appears" appears
@@ -67,7 +67,7 @@ ctl reload >/dev/null 2>&1
 # Each attempt by hand is followed by one at the most, and the others by none.
 once() {
     local before
-    fails_with DPS-E212 held || return 1
+    fails_with DPS-E212 held never || return 1
     before=$(asked)
     touch "$device"
     twice() { (($(asked) == before + 1)); }
