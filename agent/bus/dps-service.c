@@ -4,21 +4,17 @@
 #include "bus/dps-service.h"
 #include "bus/dps-authority.h"
 #include "bus/dps-error-gate.h"
+#include "bus/dps-key-reader.h"
 #include "bus/dps-options.h"
 #include "common/dps-error.h"
-#include "common/dps-io.h"
 #include "common/dps-log.h"
 #include "common/dps-secret.h"
 #include "core/dps-handout.h"
 
 #include <dps-agent-generated.h>
-#include <gio/gunixfdlist.h>
-#include <poll.h>
 #include <string.h>
 
 #define TOKEN_TTL_DEFAULT 600
-#define IMPORT_KEY_MAX 1024
-#define IMPORT_KEY_WAIT_MS 10000
 #define HOLD_CALL "call"
 #define HOLD_WORK "work"
 
@@ -288,30 +284,12 @@ is_group_key (Call *call)
   return strcmp (g_variant_get_string (kind, NULL), "group") == 0;
 }
 
-/* Reading may wait for a slow pipe, so it happens in a worker. */
-static void
-read_key_in_thread (GTask *task,
-                    gpointer source,
-                    gpointer data,
-                    GCancellable *cancellable)
-{
-  GError *error = NULL;
-  DpsSecret *key =
-      dps_secret_read_fd (GPOINTER_TO_INT (data) - 1, IMPORT_KEY_MAX, &error);
-
-  close (GPOINTER_TO_INT (data) - 1);
-  if (key == NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, key, (GDestroyNotify) dps_secret_unref);
-}
-
 static void
 on_key_read (GObject *source, GAsyncResult *result, gpointer data)
 {
   Call *call = data;
   GError *error = NULL;
-  g_autoptr (DpsSecret) text = g_task_propagate_pointer (G_TASK (result), &error);
+  g_autoptr (DpsSecret) text = dps_key_reader_read_finish (result, &error);
   g_autoptr (DpsImportedKey) key = NULL;
   g_autofree char *overruled = NULL;
 
@@ -332,49 +310,18 @@ on_key_read (GObject *source, GAsyncResult *result, gpointer data)
                                      call);
 }
 
-static int
-take_descriptor (Call *call, GError **error)
-{
-  GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
-  GUnixFDList *list = g_dbus_message_get_unix_fd_list (message);
-  g_autoptr (GVariant) handle = argument (call, 1);
-
-  if (list == NULL)
-    {
-      g_set_error (error,
-                   DPS_ERROR,
-                   DPS_ERROR_INVALID_ARGUMENT,
-                   "there is no descriptor");
-      return -1;
-    }
-  return g_unix_fd_list_get (list, g_variant_get_handle (handle), error);
-}
-
 static void
 run_import_key (Call *call)
 {
   g_autoptr (GVariant) kind = argument (call, 0);
-  g_autoptr (GTask) task = NULL;
-  GError *error = NULL;
-  int fd;
 
-  if (strcmp (g_variant_get_string (kind, NULL), "device") != 0 && !is_group_key (call))
-    {
-      fail (call,
-            g_error_new (DPS_ERROR,
-                         DPS_ERROR_INVALID_ARGUMENT,
-                         "the kind of a key is 'device' or 'group'"));
-      return;
-    }
-  fd = take_descriptor (call, &error);
-  if (fd < 0)
-    {
-      fail (call, error);
-      return;
-    }
-  task = g_task_new (NULL, NULL, on_key_read, call);
-  g_task_set_task_data (task, GINT_TO_POINTER (fd + 1), NULL);
-  g_task_run_in_thread (task, read_key_in_thread);
+  if (strcmp (g_variant_get_string (kind, NULL), "device") == 0 || is_group_key (call))
+    dps_key_reader_read_async (call->invocation, 1, on_key_read, call);
+  else
+    fail (call,
+          g_error_new (DPS_ERROR,
+                       DPS_ERROR_INVALID_ARGUMENT,
+                       "the kind of a key is 'device' or 'group'"));
 }
 
 static const Method credentials_methods[] = {
