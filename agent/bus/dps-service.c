@@ -324,6 +324,34 @@ run_import_key (Call *call)
                        "the kind of a key is 'device' or 'group'"));
 }
 
+static void
+on_enrollment (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  GVariant *enrollment =
+      dps_provisioner_get_enrollment_finish (DPS_PROVISIONER (source), result, &error);
+
+  if (enrollment == NULL)
+    fail (data, error);
+  else
+    answer (data, g_variant_new ("(@a{sv})", enrollment));
+  g_clear_pointer (&enrollment, g_variant_unref);
+}
+
+static void
+run_get_enrollment (Call *call)
+{
+  g_autoptr (GVariant) options = argument (call, 0);
+  GError *error = NULL;
+
+  if (dps_options_check (options, NULL, 0, &error))
+    dps_provisioner_get_enrollment_async (call->service->provisioner,
+                                          on_enrollment,
+                                          call);
+  else
+    fail (call, error);
+}
+
 static const Method credentials_methods[] = {
   { "handle-create-sas-token", DPS_RIGHT_CREDENTIALS, NEEDS_STORE, run_create_sas_token },
   { "handle-get-certificate-chain",
@@ -342,6 +370,7 @@ static const Method control_methods[] = {
   { "handle-reset", DPS_RIGHT_CONTROL, NEEDS_STORE, run_reset },
   { "handle-reload", DPS_RIGHT_CONTROL, MENDS_STORE, run_reload },
   { "handle-import-key", DPS_RIGHT_CONTROL, MENDS_STORE, run_import_key },
+  { "handle-get-enrollment", DPS_RIGHT_CONTROL, NEEDS_NOTHING, run_get_enrollment },
 };
 
 static void

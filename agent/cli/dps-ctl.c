@@ -8,9 +8,19 @@
 #include <stdio.h>
 
 const DpsCtlVerb *const dps_ctl_verbs[] = {
-  &dps_ctl_provision, &dps_ctl_cancel,     &dps_ctl_status,    &dps_ctl_wait,
-  &dps_ctl_token,     &dps_ctl_import_key, &dps_ctl_plugins,   &dps_ctl_config,
-  &dps_ctl_reload,    &dps_ctl_reset,      &dps_ctl_help_verb, NULL,
+  &dps_ctl_provision,
+  &dps_ctl_cancel,
+  &dps_ctl_status,
+  &dps_ctl_wait,
+  &dps_ctl_token,
+  &dps_ctl_import_key,
+  &dps_ctl_enrollment,
+  &dps_ctl_plugins,
+  &dps_ctl_config,
+  &dps_ctl_reload,
+  &dps_ctl_reset,
+  &dps_ctl_help_verb,
+  NULL,
 };
 
 const DpsCtlVerb *

@@ -49,6 +49,7 @@ char *dps_ctl_help (const DpsCtlVerb *verb);
 
 extern const DpsCtlVerb dps_ctl_cancel;
 extern const DpsCtlVerb dps_ctl_config;
+extern const DpsCtlVerb dps_ctl_enrollment;
 extern const DpsCtlVerb dps_ctl_help_verb;
 extern const DpsCtlVerb dps_ctl_import_key;
 extern const DpsCtlVerb dps_ctl_plugins;

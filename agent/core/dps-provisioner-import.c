@@ -37,6 +37,7 @@ dps_provisioner_on_imported (DpsFailure *failure, gpointer data)
       !dps_standing_is_current (self->settings, self->keeper))
     {
       dps_provisioner_after_failure (self, failure, want);
+      dps_provisioner_settle (self);
       return;
     }
   reason = failure ? dps_failure_ref (failure)

@@ -10,7 +10,8 @@
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
  * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
- * store is opened, dps-provisioner-loss.c what follows when an identity is dead. */
+ * store is opened, dps-provisioner-loss.c what follows when an identity is dead,
+ * dps-provisioner-enrollment.c when the host is described. */
 
 typedef enum
 {
@@ -39,6 +40,8 @@ struct _DpsProvisioner
   gint64 not_before;    /* monotonic: the service asked to be left alone until then */
   DpsPollHistory polls; /* of all attempts: the service's limit knows none */
   Want want;            /* to be begun when what is under way has ended */
+  GPtrArray *enrollment_tasks; /* who waits for it; NULL = nobody */
+  gboolean describing;         /* and no attempt begins */
   gboolean resetting;
   gboolean preparing;     /* the store, for an attempt */
   gboolean prepared;      /* and that was done */
@@ -67,6 +70,12 @@ void dps_provisioner_on_identity_lost (DpsSigner *signer,
                                        DpsIdentity *identity,
                                        DpsFailure *failure,
                                        gpointer data);
+
+/* Lets the plugin describe the host where somebody waits for that; no attempt is in
+ * flight. TRUE while it does. */
+gboolean dps_provisioner_describe_first (DpsProvisioner *self);
+/* TRUE while something has to end before an attempt can begin. */
+gboolean dps_provisioner_must_wait (DpsProvisioner *self);
 
 /* Nothing is under way: the state that follows from configuration and store. */
 void dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason);

@@ -183,7 +183,8 @@ dps_provisioner_settle (DpsProvisioner *self)
     }
   if (self->reset != NULL)
     dps_provisioner_begin_reset (self);
-  else if (want != WANT_NOTHING && self->attempt == NULL)
+  else if (self->attempt == NULL && !dps_provisioner_describe_first (self) &&
+           want != WANT_NOTHING)
     {
       self->want = WANT_NOTHING;
       if (dps_provisioner_refresh (self, NULL) &&
@@ -300,9 +301,8 @@ store_is_taken (DpsProvisioner *self)
          (dps_keeper_is_busy (self->keeper) || dps_keeper_is_loading (self->keeper));
 }
 
-/* TRUE while something has to end before an attempt can begin. */
-static gboolean
-must_wait (DpsProvisioner *self)
+gboolean
+dps_provisioner_must_wait (DpsProvisioner *self)
 {
   return self->resetting || self->reset != NULL ||
          dps_group_import_is_active (self->import) || store_is_taken (self) ||
@@ -317,7 +317,8 @@ dps_provisioner_begin_attempt (DpsProvisioner *self, Want want)
 
   if (self->attempt != NULL)
     return;
-  if (dps_group_import_is_active (self->import) || store_is_taken (self))
+  if (self->describing || dps_group_import_is_active (self->import) ||
+      store_is_taken (self))
     {
       self->want = MAX (self->want, want);
       return;
@@ -433,7 +434,7 @@ dps_provisioner_begin (DpsProvisioner *self, Want want)
 static gboolean
 ask_for (DpsProvisioner *self, Want want, GError **error)
 {
-  if (must_wait (self))
+  if (dps_provisioner_must_wait (self))
     {
       self->want = MAX (self->want, want);
       return TRUE;
@@ -491,7 +492,7 @@ dps_provisioner_reload (DpsProvisioner *self, GError **error)
 {
   Want want = WANT_NOTHING;
 
-  if (self->attempt != NULL || must_wait (self))
+  if (self->attempt != NULL || dps_provisioner_must_wait (self))
     {
       g_set_error (error,
                    DPS_ERROR,

@@ -84,6 +84,16 @@ gboolean dps_provisioner_reset_finish (DpsProvisioner *self,
                                        GAsyncResult *result,
                                        GError **error);
 
+/* What an operator needs to enrol this host, as dps-enrollment.h has it; the caller's. An
+ * attempt in flight is waited for, and the next one waits for this; callers at one time
+ * get one answer. */
+void dps_provisioner_get_enrollment_async (DpsProvisioner *self,
+                                           GAsyncReadyCallback callback,
+                                           gpointer data);
+GVariant *dps_provisioner_get_enrollment_finish (DpsProvisioner *self,
+                                                 GAsyncResult *result,
+                                                 GError **error);
+
 /* A key may be put into the keeper: no attempt and no reset is under way
  * (DPS_ERROR_BUSY), and the store can be read. */
 gboolean dps_provisioner_may_import (DpsProvisioner *self, GError **error);

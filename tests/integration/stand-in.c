@@ -153,6 +153,20 @@ handle_import_key (DpsDBusAgent1Control *control,
 }
 
 static gboolean
+handle_get_enrollment (DpsDBusAgent1Control *control,
+                       GDBusMethodInvocation *invocation,
+                       GVariant *options,
+                       StandIn *self)
+{
+  if (record (self, invocation, "GetEnrollment", options))
+    dps_dbus_agent1_control_complete_get_enrollment (control,
+                                                     invocation,
+                                                     g_variant_new_parsed (
+                                                         self->enrollment));
+  return TRUE;
+}
+
+static gboolean
 handle_create_sas_token (DpsDBusAgent1Credentials *credentials,
                          GDBusMethodInvocation *invocation,
                          GVariant *options,
@@ -184,6 +198,10 @@ connect_handlers (StandIn *self)
   g_signal_connect (self->control,
                     "handle-import-key",
                     G_CALLBACK (handle_import_key),
+                    self);
+  g_signal_connect (self->control,
+                    "handle-get-enrollment",
+                    G_CALLBACK (handle_get_enrollment),
                     self);
   g_signal_connect (self->credentials,
                     "handle-create-sas-token",

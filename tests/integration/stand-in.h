@@ -22,6 +22,8 @@ typedef struct
   const char *const *script;
   guint script_id;
 
+  const char *enrollment; /* what GetEnrollment answers, as GVariant text */
+
   /* What was asked last. */
   char *method;
   GVariant *options;

@@ -487,6 +487,7 @@ test_documented (Fixture *f, gconstpointer data)
     { "wait", "--timeout" },
     { "token", "--audience", "--ttl" },
     { "import-key", "--group" },
+    { "enrollment" },
     { "plugins" },
     { "config" },
     { "reload" },
