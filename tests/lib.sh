@@ -10,9 +10,11 @@ build_packages=(
     libmicrohttpd-dev libgnutls28-dev libtss2-dev libdpkg-perl ca-certificates
 )
 run_packages=(dbus dbus-daemon curl openssl)
+# For a simulated TPM (tests/tpm/tpm.sh).
+tpm_packages=(swtpm tpm2-tools libtss2-tcti-cmd0 socat jq)
 test_packages=(
-    strace clang-format libxml2-utils man-db systemd file binutils iproute2 jq procps util-linux
-    python3-dbusmock python3-gi swtpm tpm2-tools tpm-udev libtss2-tcti-cmd0 socat
+    strace clang-format libxml2-utils man-db systemd file binutils iproute2 procps util-linux
+    python3-dbusmock python3-gi tpm-udev "${tpm_packages[@]}"
 )
 package_packages=(build-essential debhelper dpkg-dev fakeroot git lintian blhc devscripts faketime
     locales systemd)

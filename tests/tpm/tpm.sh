@@ -4,6 +4,8 @@
 #
 #   tpm_start [RELAY-OPTION]...   both, without any key; sets tpm_dir and tpm_tcti, for tcti=
 #   tpm_stop                      ends both
+#   tpm_configure                 attestation=tpm, by this TPM and the id that follows from it
+#   tpm_enrol                     the emulator knows the host
 #   tpm_tool COMMAND [ARG]...     a command of tpm2-tools, beside the counts and the record
 #   tpm_agent_tool COMMAND...     the same where the agent's go: counted and recorded
 #   tpm_windows <SECRETS          scan-record windows of the record ("NAME HEX" lines)
@@ -65,6 +67,23 @@ tpm_end() {
 }
 # A child that nobody has waited for is still a process, but has ended.
 tpm_ended() { ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
+
+# After world_configure; dpsctl enrollment tells what the emulator has to know.
+tpm_configure() {
+    install -m 644 "$build"/plugins/tpm/tpm.so "$world/plugins/"
+    sed -i '/^registration-id=/d; s/^attestation=.*/attestation=tpm/; /^\[plugin/,$d' \
+        "$world/etc/agent.conf.d/site.conf"
+    printf '[tpm]\ntcti=%s\n' "$tpm_tcti" >>"$world/etc/agent.conf.d/site.conf"
+}
+
+# As an operator enrols the host: what it says of itself is what the emulator gets.
+tpm_enrol() {
+    ctl enrollment --json | jq --arg hub "$hub" '{ individual: [ { registrationId,
+        attestation: "tpm", endorsementKey: .material."endorsement-key", hub: $hub } ] }' \
+        >"$world/emulator/enrolments.json"
+    : >"$world/log/requests.jsonl"
+    kill -HUP "$emulator_pid" && wait_for 10 grep -q '"event":"reload"' "$world/log/requests.jsonl"
+}
 
 tpm_unplug() { tpm_end relay; }
 
