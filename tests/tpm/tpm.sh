@@ -21,13 +21,18 @@
 #   tpm_ecc_srk, tpm_rsa_srk      makes it, at 0x81000001
 #   tpm_clear                     new owner seed: all keys of the owner are gone
 #   tpm_kill                      SIGKILL, and started again with the same state
-#   tpm_replace                   another TPM
+#   tpm_replace [DIRECTORY]       another TPM; or the one whose state is there, which moves
+#   tpm_ek                        makes the endorsement key at 0x81010001, and $tpm_dir/ek.pub, its
+#                                 TPM2B_PUBLIC
+#   tpm_registration_id           of that key (dps-protocol §5.3)
+#   tpm_configure [LINE]...       site.conf of a world: the TPM attests; lines for [tpm]
 #   tpm_unplug, tpm_plug          no socket, as without a device; the same TPM again
 #   tpm_state_id                  changes with each write to the TPM's non-volatile memory
 #
 # Process ids are files in $tpm_dir: functions work in subshells, too.
 
-tpm_srk=0x81000001
+tpm_srk_attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
+tpm_srk=0x81000001 tpm_ek_handle=0x81010001
 
 tpm_start() {
     tpm_dir=$world/tpm
@@ -143,7 +148,8 @@ tpm_set_auth() { tpm_tool tpm2_changeauth -Q -c "$1" "$2"; }
 tpm_primary() {
     local algorithm=$1
     shift
-    tpm_tool tpm2_createprimary -Q -C o -g sha256 -G "$algorithm" -c "$tpm_dir/srk.context" "$@" &&
+    tpm_tool tpm2_createprimary -Q -C o -g sha256 -G "$algorithm" -a "$tpm_srk_attributes" \
+        -c "$tpm_dir/srk.context" "$@" &&
         tpm_tool tpm2_evictcontrol -Q -C o -c "$tpm_dir/srk.context" "$@" $tpm_srk
 }
 tpm_ecc_srk() { tpm_primary ecc "$@"; }
@@ -156,8 +162,28 @@ tpm_kill() { tpm_end swtpm KILL && tpm_swtpm; }
 tpm_replace() {
     tpm_end swtpm KILL
     rm -rf "$tpm_dir/state"
-    mkdir -m 700 "$tpm_dir/state"
+    if (($#)); then mv "$1" "$tpm_dir/state"; else mkdir -m 700 "$tpm_dir/state"; fi
     tpm_swtpm
+}
+
+tpm_ek() {
+    tpm_tool tpm2_createek -Q -G rsa -c $tpm_ek_handle &&
+        tpm_tool tpm2_readpublic -Q -c $tpm_ek_handle -f tss -o "$tpm_dir/ek.pub"
+}
+
+tpm_registration_id() {
+    openssl dgst -sha256 -binary "$tpm_dir/ek.pub" | base32 | tr -d '=\n' | tr '[:upper:]' '[:lower:]'
+}
+
+tpm_configure() {
+    {
+        printf '[provisioning]\nendpoint=%s\nid-scope=%s\nattestation=tpm\nsplay-seconds=0\n' \
+            "$endpoint" "$id_scope"
+        printf '\n[network]\naddress=%s:%s;%s=%s:%s\nca-file=%s\n' \
+            "$emulator_address" "$port" "$hub" "$emulator_address" "$port" "$ca"
+        printf '\n[tpm]\ntcti=%s\n' "$tpm_tcti"
+        (($# == 0)) || printf '%s\n' "$@"
+    } >"$world/etc/agent.conf.d/site.conf"
 }
 
 # swtpm writes the whole file anew each time.
