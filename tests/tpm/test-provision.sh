@@ -16,12 +16,12 @@ cycles=3
 
 world_keys=$(mktemp -u /run/dps-keys.XXXXXX)
 trap 'tpm_signal CONT; tpm_stop; world_stop; rm -f "$world_keys"' EXIT
-on_failure() { tail -n 25 "$world/log/agent"; tpm_commands; }
+on_failure() { [[ ! -d $world ]] || { tail -n 25 "$world/log/agent"; tpm_commands; }; }
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 
 json() { ctl status --json | jq -r ".$1"; }
 stop() { local pid; if pid=$(agent_pid); then kill "$pid"; fi; wait_for 20 no_agent; }
-tpm_signal() { kill "-$1" "$(<"$tpm_dir/swtpm.pid")"; } 2>/dev/null
+tpm_signal() { [[ ! ${tpm_dir-} ]] || kill "-$1" "$(<"$tpm_dir/swtpm.pid")"; } 2>/dev/null
 milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
 puts() { requests "\"host\":\"$endpoint" | wc -l; }
 at_most() { (($2 <= $1)) || { echo "$2 where $1 is the most: $3"; return 1; }; }
@@ -33,17 +33,12 @@ world_plugins() { install -m 644 "$build"/plugins/tpm/tpm.so "$world/plugins/"; 
 world_enrolments() {
     local spare
     tpm_start && tpm_ek || return 1
-    spare="$(enrolment)"
+    spare=$(tpm_enrolment)
     spare_id=$(tpm_registration_id)
     tpm_end swtpm KILL && mv "$tpm_dir/state" "$world/spare" && tpm_replace && tpm_ek && tpm_rsa_srk || return 1
     registration_id=$(tpm_registration_id)
-    printf '{ "individual": [ %s, %s ] }\n' "$spare" "$(enrolment)" >"$world/emulator/enrolments.json"
+    printf '{ "individual": [ %s, %s ] }\n' "$spare" "$(tpm_enrolment)" >"$world/emulator/enrolments.json"
 }
-enrolment() {
-    printf '{ "registrationId": "%s", "attestation": "tpm", "endorsementKey": "%s", "hub": "%s" }' \
-        "$(tpm_registration_id)" "$(base64 -w0 "$tpm_dir/ek.pub")" "$hub"
-}
-
 # A token that the hub takes.
 hub_takes() {
     local token status

@@ -25,6 +25,7 @@
 #   tpm_ek                        makes the endorsement key at 0x81010001, and $tpm_dir/ek.pub, its
 #                                 TPM2B_PUBLIC
 #   tpm_registration_id           of that key (dps-protocol §5.3)
+#   tpm_enrolment                 of that key, an entry of "individual" in the emulator's file
 #   tpm_configure [LINE]...       site.conf of a world: the TPM attests; lines for [tpm]
 #   tpm_unplug, tpm_plug          no socket, as without a device; the same TPM again
 #   tpm_state_id                  changes with each write to the TPM's non-volatile memory
@@ -173,6 +174,11 @@ tpm_ek() {
 
 tpm_registration_id() {
     openssl dgst -sha256 -binary "$tpm_dir/ek.pub" | base32 | tr -d '=\n' | tr '[:upper:]' '[:lower:]'
+}
+
+tpm_enrolment() {
+    printf '{ "registrationId": "%s", "attestation": "tpm", "endorsementKey": "%s", "hub": "%s" }' \
+        "$(tpm_registration_id)" "$(base64 -w0 "$tpm_dir/ek.pub")" "$hub"
 }
 
 tpm_configure() {
