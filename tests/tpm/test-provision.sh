@@ -13,6 +13,7 @@ set -u
 ((EUID == 0)) || skip_all "needs root for root-owned directories"
 cycles=3
 [[ ${1-} != --cycles ]] || cycles=$2
+kills=$((cycles < 50 ? 5 : cycles / 10))
 
 world_keys=$(mktemp -u /run/dps-keys.XXXXXX)
 trap 'tpm_signal CONT; tpm_stop; world_stop; rm -f "$world_keys"' EXIT
@@ -86,7 +87,27 @@ all_cycles() {
     tpm_leftovers && is "$(tpm_counts left_objects) $(tpm_counts left_sessions)" "0 0" "left by clients" &&
         is "$(tpm_counts nv_writes) $(tpm_counts errors)" "0 0" "writes to NV, errors" &&
         is "$(tpm_state_id)" "$first" "the TPM's state" && is "$(tpm_lockout_counter)" 0 &&
-        is "$(tpm_counts)" "$((cycles * 21))" "commands: $(tpm_commands)"
+        is "$(tpm_counts)" "$((cycles * 21))" "commands: $(tpm_commands)" && unclean_kills
+}
+
+# The TPM loses power while the agent is at it, at another moment each time: with the commands of
+# a start, of a token, or none. A TPM takes an unclean end for an attempt at whatever key of
+# dictionary-attack protection was used.
+unclean_kills() {
+    local i token
+    for ((i = 0; i < kills; i++)); do
+        ((i % 2)) || stop || return 1
+        ctl token >/dev/null 2>&1 &
+        token=$!
+        sleep "0.0$((i % 10))"
+        tpm_kill || return 1
+        wait "$token" # it may have failed
+        wait_for 60 is_provisioned "$registration_id" && ctl token >/dev/null ||
+            { echo "kill $((i + 1)): $(json state), $(json reason.code)"; return 1; }
+        is "$(tpm_lockout_counter)" 0 "lockout counter after kill $((i + 1))" || return 1
+    done
+    figure "$kills unclean ends of the TPM: lockout counter 0, store readable, identity served" >&3
+    tpm_leftovers && hasnt "$(ls "$world/state")" quarantine && is "$(json protectionLevel)" tpm2+host
 }
 one_world() {
     local status=0 scenario
@@ -99,7 +120,7 @@ one_world() {
     return $status
 }
 
-check "$cycles times registered and a token: nothing is left in the TPM" one_world
+check "$cycles times registered and a token: nothing is left; $kills unclean ends: nothing is lost" one_world
 [[ ${1-} != --cycles ]] || finish
 
 # ---- one provisioning ----
