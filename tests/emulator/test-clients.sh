@@ -70,25 +70,44 @@ end() {
 trap end EXIT
 on_failure() { tail -n 5 "$world/log/requests.jsonl"; cat "$world/out" "$world/errors" 2>/dev/null; }
 
-scope=$id_scope
+scope=$id_scope key=''
 device_key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==
 group_key=QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl9gYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+fw==
+
+# A TPM for the client, which makes its own keys in it: $tpm, $ek and $tpm_id.
+start_tpm() {
+    mkdir "$world/tpm"
+    tpm=$world/tpm/socket
+    swtpm socket --tpm2 --server "type=unixio,path=$tpm,mode=0666" --tpmstate "dir=$world/tpm" \
+        --flags not-need-init,startup-clear >"$world/log/swtpm" 2>&1 </dev/null &
+    world_pids+=("$!")
+    wait_for 10 test -S "$tpm" && device 0 tpm-identity "$tpm" || return
+    ek=$(jq -r .result.endorsementKey "$world/out")
+    tpm_id=$(jq -r .result.registrationId "$world/out")
+}
 
 start_emulator() {
     world=$(mktemp -d /run/dps-clients.XXXXXX)
     chmod 755 "$world"
     mkdir "$world"/{emulator,log,clients}
     build=$DPS_BUILD_ROOT
+    mount --bind -o ro "$modules" "$world/clients" || return
+    install -m 644 "$here/clients/device.js" "$world/"
+    start_tpm || return
     cat >"$world/emulator/enrolments.json" <<JSON
 { "individual": [ { "registrationId": "node-01", "deviceId": "Gateway 1", "payload": "echo",
-                    "primaryKey": "$device_key" } ],
+                    "primaryKey": "$device_key" },
+                  { "registrationId": "$tpm_id", "deviceId": "Gateway 2", "payload": "echo",
+                    "attestation": "tpm", "endorsementKey": "$ek" },
+                  { "registrationId": "fault-challenged-twice",
+                    "attestation": "tpm", "endorsementKey": "$ek" },
+                  { "registrationId": "fault-other-tpm",
+                    "attestation": "tpm", "endorsementKey": "$ek" } ],
   "groups": [ { "enrollmentGroupId": "line-7", "primaryKey": "$group_key" } ] }
 JSON
     ip link set lo up || return
     printf '127.0.0.1 localhost %s %s\n' "$endpoint" "$hub" >"$world/hosts"
     mount --bind "$world/hosts" /etc/hosts || return
-    mount --bind -o ro "$modules" "$world/clients" || return
-    install -m 644 "$here/clients/device.js" "$world/"
     world_emulator --port 443 --retry-after 0 --scenario "$here/clients/faults.json"
 }
 
@@ -97,7 +116,7 @@ device() {
     local wanted=$1 status=0
     shift
     # Neither a proxy nor an option of the caller's Node may come between.
-    env -i PATH="$PATH" NODE_EXTRA_CA_CERTS="$ca" NODE_PATH="$world/clients/node_modules" \
+    env -i PATH="$PATH" NODE_EXTRA_CA_CERTS="${ca-}" NODE_PATH="$world/clients/node_modules" \
         timeout 60 setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs \
         node "$world/device.js" "$@" <<<"$key" >"$world/out" 2>"$world/errors" || status=$?
     is "$status" "$wanted" "exit status of device.js $*"
@@ -176,6 +195,43 @@ a_member_at_the_hub() {
     telemetry 0 edge-host-0001 && said '.[-1].result.one' MessageEnqueued
 }
 
+# The second PUT has its keys again, and one token serves for the rest.
+a_tpm() {
+    device 0 tpm-provision "$tpm" "$endpoint" "$scope" &&
+        said '.[-1].result.registrationState | [.status, .assignedHub, .deviceId] | join(" ")' \
+            "assigned $hub Gateway 2" &&
+        logged "$tpm_id" 'map([.method, .status, .sas, .requestBody | tostring] | join(" ")) | join("\n")' \
+"PUT 401 absent 925
+PUT 202 ok 925
+GET 202 ok 2
+GET 200 ok 2" &&
+        said '.[1].request.token | [.order, .sr, .skn] | join(" ")' \
+            "sr sig se skn $scope%2Fregistrations%2F$tpm_id registration"
+}
+
+a_tpm_at_the_hub() {
+    device 0 tpm-telemetry "$tpm" "$hub" "Gateway 2" &&
+        said '.[-1].result | [.one, .batch, .received | tostring] | join(" ")' \
+            "MessageEnqueued MessageEnqueued 204" &&
+        logged Gateway%202 'map(.sas) | unique | join(" ")' ok
+}
+
+# The key of the assignment before is the one it replaces.
+a_tpm_again() { a_tpm_at_the_hub && device 0 tpm-provision "$tpm" "$endpoint" "$scope" && a_tpm_at_the_hub; }
+
+# tpm_fault ID REQUESTS: it fails, and what the emulator saw of it.
+tpm_fault() {
+    device 1 tpm-provision "$tpm" "$endpoint" "$scope" "fault-$1" &&
+        logged "fault-$1" 'map([.method, .status, .sas | tostring] | join(" ")) | join(", ")' "$2"
+}
+a_tpm_challenged_twice() {
+    tpm_fault challenged-twice "PUT 401 absent, PUT 401 ok" && refused UnauthorizedError 401
+}
+a_blob_for_another_tpm() {
+    tpm_fault other-tpm "PUT 401 absent" && said 'map(keys[0]) | unique | join(" ")' request &&
+        has "$(<"$world/errors")" TypeError
+}
+
 a_wrong_key() {
     key=$group_key
     provision 1 provision node-01 &&
@@ -248,6 +304,11 @@ check "… and its token too" its_token
 check "the assignment serves to send telemetry, and to look for messages" telemetry_arrives
 check "… with properties and token as the client makes them" its_message
 check "… for the member of the group as well" a_member_at_the_hub
+check "the TPM client answers its challenge and is assigned" a_tpm
+check "… and sends telemetry with the key that came with it" a_tpm_at_the_hub
+check "… a second time as well" a_tpm_again
+check "a second challenge ends its registration" a_tpm_challenged_twice
+check "a blob for another TPM ends its process" a_blob_for_another_tpm
 check "a wrong key is refused by the provisioning service" a_wrong_key
 check "… and by the hub" a_wrong_key_at_the_hub
 check "the hub refuses a device it does not know" an_unknown_device

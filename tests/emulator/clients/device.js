@@ -4,6 +4,9 @@
 //   device.js provision HOST SCOPE REGISTRATION-ID [PAYLOAD]     the device's key on stdin
 //   device.js member HOST SCOPE REGISTRATION-ID                  its group's key on stdin
 //   device.js telemetry HOST DEVICE-ID [SIZE]                    the device's key on stdin
+//   device.js tpm-identity TPM                                   TPM is a Unix socket
+//   device.js tpm-provision TPM HOST SCOPE [REGISTRATION-ID]
+//   device.js tpm-telemetry TPM HOST DEVICE-ID
 //
 // Prints JSON lines: {"request":…} for what goes out, as Node's own HTTP client tells it, and
 // last {"result":…} or {"error":…}. Exits 0 with a result, 1 with an error. No line holds a
@@ -13,9 +16,13 @@
 const { createHmac } = require('node:crypto');
 const { subscribe } = require('node:diagnostics_channel');
 const { readFileSync } = require('node:fs');
+const { connect } = require('node:net');
+const { promisify } = require('node:util');
 const { ProvisioningDeviceClient } = require('azure-iot-provisioning-device');
 const { Http: ProvisioningHttp } = require('azure-iot-provisioning-device-http');
 const { SymmetricKeySecurityClient } = require('azure-iot-security-symmetric-key');
+const { TpmSecurityClient, TpmAuthenticationProvider } = require('azure-iot-security-tpm');
+const { Tpm } = require('tss.js');
 const { Client, Message } = require('azure-iot-device');
 const { Http: DeviceHttp } = require('azure-iot-device-http');
 
@@ -43,6 +50,51 @@ function provision(key, [host, scope, id, payload]) {
   return client.register();
 }
 
+// A TPM behind a socket that carries its commands and nothing else. The package itself knows
+// the kernel's devices, and a simulator with a protocol of its own.
+class SocketDevice {
+  constructor(path) { this.path = path; }
+
+  connect(done) {
+    this.socket = connect(this.path, () => done(null));
+    return null;
+  }
+
+  dispatchCommand(command, done) {
+    let answer = Buffer.alloc(0);
+    this.socket.removeAllListeners('data').on('data', (chunk) => {
+      answer = Buffer.concat([answer, chunk]);
+      if (answer.length >= 10 && answer.length >= answer.readUInt32BE(2)) done(null, answer);
+    }).write(command);
+  }
+
+  close() { this.socket?.destroy(); }
+}
+
+class SocketTpm extends Tpm {
+  constructor(path) {
+    super();
+    this.device = new SocketDevice(path);
+  }
+}
+
+async function withTpm(path, id, use) {
+  const tpm = new SocketTpm(path);
+  try {
+    return await use(new TpmSecurityClient(id, tpm));
+  } finally {
+    tpm.close();
+  }
+}
+
+const tpmIdentity = (key, [path]) => withTpm(path, undefined, async (security) => ({
+  endorsementKey: (await promisify(security.getEndorsementKey.bind(security))()).toString('base64'),
+  registrationId: await promisify(security.getRegistrationId.bind(security))(),
+}));
+
+const tpmProvision = (key, [path, host, scope, id]) => withTpm(path, id, (security) =>
+  ProvisioningDeviceClient.create(host, scope, new ProvisioningHttp(), security).register());
+
 function member(groupKey, [host, scope, id]) {
   const key = createHmac('sha256', Buffer.from(groupKey, 'base64')).update(id).digest('base64');
   return provision(key, [host, scope, id]);
@@ -67,9 +119,7 @@ async function exchange(client, size) {
   return { one: one.constructor.name, batch: batch.constructor.name, received: await looked };
 }
 
-async function telemetry(key, [host, deviceId, size]) {
-  const client = Client.fromConnectionString(
-    `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key}`, DeviceHttp);
+async function talk(client, size) {
   await client.open();
   try {
     return await exchange(client, size);
@@ -78,10 +128,22 @@ async function telemetry(key, [host, deviceId, size]) {
   }
 }
 
+const telemetry = (key, [host, deviceId, size]) => talk(Client.fromConnectionString(
+  `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key}`, DeviceHttp), size);
+
+const tpmTelemetry = (key, [path, host, deviceId]) => withTpm(path, undefined, (security) =>
+  talk(Client.fromAuthenticationProvider(
+    TpmAuthenticationProvider.fromTpmSecurityClient(deviceId, host, security), DeviceHttp)));
+
+const verbs = {
+  provision, member, telemetry,
+  'tpm-identity': tpmIdentity, 'tpm-provision': tpmProvision, 'tpm-telemetry': tpmTelemetry,
+};
+
 async function main([verb, ...rest]) {
   const key = readFileSync(0, 'utf8').trim();
   try {
-    print({ result: await { provision, member, telemetry }[verb](key, rest) });
+    print({ result: await verbs[verb](key, rest) });
   } catch (error) {
     print({ error: { name: error.name, message: error.message,
                      status: error.response?.statusCode, body: error.responseBody } });
