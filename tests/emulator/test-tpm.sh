@@ -294,6 +294,13 @@ bent() {
         said .registrationState.connectionProfile null
 }
 
+# The example scenario, and the way out of it.
+the_example() {
+    blob_for_another_ek && second_challenge || return
+    poll tpm-01 "$token" && said '.registrationState.tpm | length' 0 || return
+    provisioned tpm-01 && modules Gateway-1 "$(hub_token Gateway-1)" && is "$status" 200
+}
+
 private_keys() { is "$(stat -c %a "$dir/keys")" 600; }
 no_secret() {
     local kind
@@ -363,5 +370,7 @@ faulty "… or a short one, after a whole first" "$(second_blob truncated-3)" on
 faulty "the other rules hold for a TPM too" \
     '{"match":{"method":"PUT","times":1},"answer":{"status":429}},{"match":{"path":"/operations/"},"answer":{"hub":"other-hub.azure-devices.net"}}' \
     bent
+faulty "the example scenario has some of each" \
+    "$(jq -c '.rules[]' "$here/scenarios/wrong-tpm-blobs.json" | paste -sd,)" the_example
 check "nothing is left in the TPM" nothing_left
 finish
