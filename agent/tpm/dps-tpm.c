@@ -237,6 +237,40 @@ tell_esapi (DpsTpm *self, DpsTpmAuth auth)
     }
 }
 
+/* What TPMA_PERMANENT (TCG Part 2, §8.6) says of a hierarchy's password; keys have none
+ * there. */
+static gboolean
+is_in_use (DpsTpm *self, DpsTpmAuth auth, gboolean *in_use, GError **error)
+{
+  const TPMA_PERMANENT bit = auth == DPS_TPM_AUTH_OWNER
+                                 ? TPMA_PERMANENT_OWNERAUTHSET
+                                 : TPMA_PERMANENT_ENDORSEMENTAUTHSET;
+  TPMS_CAPABILITY_DATA *data = NULL;
+  TPMI_YES_NO more;
+
+  *in_use = TRUE;
+  if (auth != DPS_TPM_AUTH_OWNER && auth != DPS_TPM_AUTH_ENDORSEMENT)
+    return TRUE;
+  if (!dps_tpm_check (Esys_GetCapability (self->esys,
+                                          ESYS_TR_NONE,
+                                          ESYS_TR_NONE,
+                                          ESYS_TR_NONE,
+                                          TPM2_CAP_TPM_PROPERTIES,
+                                          TPM2_PT_PERMANENT,
+                                          1,
+                                          &more,
+                                          &data),
+                      DPS_TPM_AUTH_NONE,
+                      "asking which passwords there are",
+                      error))
+    return FALSE;
+  if (data->data.tpmProperties.count == 1 &&
+      data->data.tpmProperties.tpmProperty[0].property == TPM2_PT_PERMANENT)
+    *in_use = (data->data.tpmProperties.tpmProperty[0].value & bit) != 0;
+  Esys_Free (data);
+  return TRUE;
+}
+
 gboolean
 dps_tpm_set_auth (DpsTpm *self,
                   DpsTpmAuth auth,
@@ -245,6 +279,7 @@ dps_tpm_set_auth (DpsTpm *self,
                   GError **error)
 {
   TPM2B_AUTH *mine = &self->auths[auth];
+  gboolean in_use;
 
   g_return_val_if_fail (auth > DPS_TPM_AUTH_NONE && auth < DPS_TPM_N_AUTHS, FALSE);
 
@@ -260,6 +295,10 @@ dps_tpm_set_auth (DpsTpm *self,
                    AUTH_SIZE_MAX);
       return FALSE;
     }
+  if (size > 0 && !is_in_use (self, auth, &in_use, error))
+    return FALSE;
+  if (size > 0 && !in_use)
+    size = 0;
   explicit_bzero (mine, sizeof *mine);
   if (size > 0)
     memcpy (mine->buffer, data, size);

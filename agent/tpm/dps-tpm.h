@@ -51,7 +51,9 @@ TPM2_RC dps_tpm_rc_base (TSS2_RC rc);
 
 /* Hierarchy and key passwords, of at most 64 bytes, a final line end cut off; NULL or
  * empty = none. Copied into ESAPI, wiped with self. A password goes over the wire only as
- * the key of an HMAC. */
+ * the key of an HMAC. For a hierarchy it costs a command (GetCapability): where the TPM
+ * says that the hierarchy has none, as after a clear or on another board, the one given
+ * does not count. */
 gboolean dps_tpm_set_auth (DpsTpm *self,
                            DpsTpmAuth auth,
                            const guint8 *data,

@@ -299,13 +299,25 @@ test_too_long (Fixture *f, gconstpointer data)
 
   memset (password, 'p', sizeof password);
   password[64] = '\n';
-  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, password, 65, NULL));
-  g_assert_true (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_OWNER));
-  g_assert_false (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, password, 66, &error));
-  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_OWNER_AUTH);
+  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_SRK, password, 65, NULL));
+  g_assert_true (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_SRK));
+  g_assert_false (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_SRK, password, 66, &error));
+  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_SRK_AUTH);
   g_assert_null (strstr (error->message, "ppp"));
-  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_OWNER, NULL, 0, NULL));
+  g_assert_true (dps_tpm_set_auth (f->tpm, DPS_TPM_AUTH_SRK, NULL, 0, NULL));
+  g_assert_false (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_SRK));
+}
+
+/* As after a clear, or on another board: the configuration still names one. */
+static void
+test_unused_password (Fixture *f, gconstpointer data)
+{
+  DpsTpmKey key = { 0 };
+
+  set_auth (f, DPS_TPM_AUTH_OWNER, "owner's");
   g_assert_false (dps_tpm_has_auth (f->tpm, DPS_TPM_AUTH_OWNER));
+  create (f, ESYS_TR_RH_OWNER, dps_tpm_template_ecc_srk (), &key);
+  dps_tpm_drop_key (f->tpm, &key);
 }
 
 static void
@@ -412,6 +424,7 @@ main (int argc, char **argv)
   ADD ("/auth/wrong-password-has-its-error-and-counts-nothing", test_wrong_password);
   ADD ("/auth/password-of-the-storage-root-key", test_srk_password);
   ADD ("/auth/longest-password", test_too_long);
+  ADD ("/auth/password-that-the-tpm-does-not-have", test_unused_password);
   ADD ("/session/what-is-left-is-flushed", test_sessions);
   ADD ("/tcti/stopped-tpm-times-out-and-is-left-alone", test_stopped);
 #undef ADD
