@@ -31,7 +31,7 @@ G_BEGIN_DECLS
  * one at a time, all from one thread, each under a deadline of the agent's:
  *
  *   loading and constructors 5 s, probe 2 s, describe 10 s, answer 20 s, sign 5 s,
- *   forget 10 s; with a TPM (tpm_fd()) describe, answer and sign 150 s, since it may have
+ *   forget 10 s; with a TPM (tpm_fd()) all from describe on 150 s, since it may have
  *   to make a key.
  *
  * A verb may take its time within that; there is no main loop to keep alive. A plugin

@@ -138,10 +138,13 @@ on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (DpsAttempt) self = data;
   g_autofree char *detail = NULL;
-  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail);
+  DpsFailureKind unsigned_why;
+  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail, &unsigned_why);
 
   if (g_cancellable_is_cancelled (self->cancellable))
     finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
+  else if (unsigned_why != DPS_FAILURE_NONE)
+    finish (self, dps_failure_new (unsigned_why, "signing with the new hub key"));
   else if (verdict == DPS_PROOF_REFUSED)
     finish (self, dps_failure_new (DPS_FAILURE_HUB_REFUSED, "%s", detail));
   else

@@ -20,8 +20,9 @@ typedef struct
   DpsSecret *token; /* for all tries, which take less than it lives */
   gint64 clock_offset;
   DpsProofHistory history;
-  DpsHttp *http; /* made by the first try, in the worker */
-  char *detail;  /* of the last answer */
+  DpsHttp *http;               /* made by the first try, in the worker */
+  char *detail;                /* of the last answer */
+  DpsFailureKind unsigned_why; /* NONE while the credential signs */
 } Check;
 
 static void
@@ -144,6 +145,16 @@ ask_in_worker (GTask *task)
   g_task_run_in_thread (worker, ask_in_thread);
 }
 
+/* Whoever signs names the row by its code, as the first word (dps_failure_to_error()). */
+static DpsFailureKind
+kind_of (const GError *error)
+{
+  for (guint kind = DPS_FAILURE_NONE + 1; kind < DPS_N_FAILURES; kind++)
+    if (g_str_has_prefix (error->message, dps_failure_row (kind)->code))
+      return kind;
+  return DPS_FAILURE_INTERNAL;
+}
+
 static void
 on_token (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -157,6 +168,7 @@ on_token (GObject *source, GAsyncResult *result, gpointer data)
     {
       g_free (check->detail);
       check->detail = g_strdup (error->message);
+      check->unsigned_why = kind_of (error);
       judge (task, 0);
       return;
     }
@@ -212,10 +224,12 @@ dps_hub_check_async (DpsConfig *config,
 }
 
 DpsProofVerdict
-dps_hub_check_finish (GAsyncResult *result, char **detail)
+dps_hub_check_finish (GAsyncResult *result, char **detail, DpsFailureKind *unsigned_why)
 {
   Check *check = g_task_get_task_data (G_TASK (result));
 
+  if (unsigned_why != NULL)
+    *unsigned_why = check->unsigned_why;
   *detail = g_strdup (check->detail);
   return (DpsProofVerdict) g_task_propagate_int (G_TASK (result), NULL);
 }

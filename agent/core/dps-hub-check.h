@@ -7,6 +7,8 @@
 #include "core/dps-vault.h"
 #include "dps/dps-http-sessions.h"
 
+#include "net/dps-failure.h"
+
 #include <gio/gio.h>
 
 /* Shows an identity to its hub (dps-protocol §6.5) until dps_hub_proof_judge() has a
@@ -24,5 +26,8 @@ void dps_hub_check_async (DpsConfig *config,
                           gpointer data);
 
 /* Never DPS_PROOF_AGAIN. *detail (the caller's) says what the last answer was. A
- * cancelled check is DPS_PROOF_INCONCLUSIVE. */
-DpsProofVerdict dps_hub_check_finish (GAsyncResult *result, char **detail);
+ * cancelled check is DPS_PROOF_INCONCLUSIVE. *unsigned_why (may be NULL) says why the
+ * credential could not sign, so that nobody was asked, or is DPS_FAILURE_NONE. */
+DpsProofVerdict dps_hub_check_finish (GAsyncResult *result,
+                                      char **detail,
+                                      DpsFailureKind *unsigned_why);

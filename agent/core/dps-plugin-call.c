@@ -27,7 +27,7 @@ static const struct
   [DPS_PLUGIN_PHASE_DESCRIBE] = { "describe", 10000, 150000 },
   [DPS_PLUGIN_PHASE_ANSWER] = { "answer", 20000, 150000 },
   [DPS_PLUGIN_PHASE_SIGN] = { "sign", 5000, 150000 },
-  [DPS_PLUGIN_PHASE_FORGET] = { "forget", 10000 },
+  [DPS_PLUGIN_PHASE_FORGET] = { "forget", 10000, 150000 },
 };
 
 void

@@ -55,7 +55,7 @@ dps_provisioner_is_importing (DpsProvisioner *self)
 gboolean
 dps_provisioner_may_import (DpsProvisioner *self, GError **error)
 {
-  if (self->attempt == NULL && !self->resetting &&
+  if (self->attempt == NULL && !self->resetting && !self->preparing &&
       !dps_group_import_is_active (self->import) && !dps_keeper_is_busy (self->keeper) &&
       dps_keeper_is_readable (self->keeper, error))
     return TRUE;

@@ -29,4 +29,6 @@ dps_provisioner_on_identity_lost (DpsSigner *signer,
   if (self->losses++ > 0)
     failure->wait = dps_pacing_slow (g_random_int ());
   dps_provisioner_after_failure (self, failure, WANT_NEW_IDENTITY);
+  /* Nobody asked to be left alone: an operator may be faster. */
+  self->not_before = 0;
 }

@@ -66,6 +66,7 @@ read_config (DpsProvisioner *self, GError **error)
   gboolean good = dps_settings_reload (self->settings, error);
 
   dps_keeper_set_config (self->keeper, dps_settings_get_config (self->settings));
+  dps_signer_drop (self->signer);
   return good;
 }
 
@@ -178,7 +179,6 @@ dps_provisioner_mend_store (DpsProvisioner *self, Want want)
   if (dps_keeper_is_loading (self->keeper) || dps_keeper_is_busy (self->keeper))
     return;
   read_config (self, NULL);
-  dps_signer_drop (self->signer);
   dps_provisioner_end_wait (self);
   load (self, DPS_OPENING_READ);
 }
@@ -209,7 +209,8 @@ may_mend (DpsProvisioner *self)
   return (dps_keeper_get_failure (self->keeper) != NULL ||
           dps_keeper_may_rise (self->keeper)) &&
          self->attempt == NULL && !dps_keeper_is_busy (self->keeper) &&
-         self->reset == NULL && !self->resetting;
+         self->reset == NULL && !self->resetting &&
+         !dps_group_import_is_active (self->import);
 }
 
 gboolean
@@ -261,7 +262,6 @@ dps_provisioner_refresh (DpsProvisioner *self, GError **error)
   g_autoptr (DpsFailure) reason = NULL;
   gboolean good = read_config (self, error);
 
-  dps_signer_drop (self->signer);
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
   if (self->timer == 0)

@@ -536,7 +536,8 @@ dps_provisioner_reset_async (DpsProvisioner *self,
   self->prepared = FALSE;
   if (self->attempt != NULL)
     g_cancellable_cancel (self->cancellable);
-  else if (!dps_group_import_is_active (self->import) && !store_is_taken (self))
+  else if (!self->describing && !dps_group_import_is_active (self->import) &&
+           !store_is_taken (self))
     dps_provisioner_settle (self);
 }
 

@@ -105,7 +105,7 @@ on_checked (GObject *source, GAsyncResult *result, gpointer data)
   DpsRecheck *self = data;
   g_autofree char *detail = NULL;
   g_autoptr (DpsIdentity) verified = NULL;
-  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail);
+  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail, NULL);
 
   if (self->check == NULL || g_cancellable_is_cancelled (self->check))
     {

@@ -189,20 +189,37 @@ fail_other_primary (Visit *self, const DpsSeal *seal, GError **error)
   return FALSE;
 }
 
+/* A handle is empty as well where the key was only taken from it, or where the owner
+ * hierarchy is switched off: nothing but a key that can be made, and is another, shows
+ * that the seed is another. */
+static gboolean
+make_again (Visit *self, const DpsSeal *seal, GError **error)
+{
+  if (!make_primary (self, error))
+    return FALSE;
+  if (seal->primary == DPS_SEAL_PRIMARY_ECC ||
+      name_equal (&self->primary.name, &seal->primary_name))
+    return TRUE;
+  dps_tpm_drop_key (self->tpm, &self->primary);
+  return dps_tpm_create_primary (self->tpm,
+                                 ESYS_TR_RH_OWNER,
+                                 dps_tpm_template_rsa_srk (),
+                                 &self->primary,
+                                 error);
+}
+
 /* The primary that seal names, and no other. */
 static gboolean
 find_primary (Visit *self, const DpsSeal *seal, GError **error)
 {
-  gboolean found = TRUE;
+  gboolean found = FALSE;
 
-  if (seal->primary == DPS_SEAL_PRIMARY_ECC ? !make_primary (self, error)
-                                            : !dps_tpm_read_key (self->tpm,
-                                                                 DPS_TPM_HANDLE_SRK,
-                                                                 &self->primary,
-                                                                 &found,
-                                                                 error))
+  if (seal->primary == DPS_SEAL_PRIMARY_SRK &&
+      !dps_tpm_read_key (self->tpm, DPS_TPM_HANDLE_SRK, &self->primary, &found, error))
     return FALSE;
-  return (found && name_equal (&self->primary.name, &seal->primary_name)) ||
+  if (!found && !make_again (self, seal, error))
+    return FALSE;
+  return name_equal (&self->primary.name, &seal->primary_name) ||
          fail_other_primary (self, seal, error);
 }
 

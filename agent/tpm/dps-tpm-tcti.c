@@ -198,6 +198,17 @@ wants_resend (const DpsTpmTcti *self)
     }
 }
 
+/* As a code of the TPM's that ESAPI neither sends again nor ends its context for, so that
+ * what is loaded can still be flushed. */
+static TSS2_RC
+give_up_on (DpsTpmTcti *self)
+{
+  const guint32 code = GUINT32_TO_BE (TPM2_RC_NV_RATE);
+
+  memcpy (self->response + CODE_OFFSET, &code, sizeof code);
+  return TSS2_RC_SUCCESS;
+}
+
 static TSS2_RC
 run_command (DpsTpmTcti *self)
 {
@@ -211,7 +222,7 @@ run_command (DpsTpmTcti *self)
       if (rc != TSS2_RC_SUCCESS || !wants_resend (self))
         return rc;
       if (g_get_monotonic_time () + pause * 1000 > give_up)
-        return DPS_TPM_TCTI_RC_BUSY;
+        return give_up_on (self);
       g_usleep (pause * 1000);
       pause = MIN (pause * 2, PAUSE_MAX_MS);
     }

@@ -15,10 +15,9 @@
  * nothing is sent any more: each further command fails with the same code. */
 typedef struct _DpsTpmTcti DpsTpmTcti;
 
-/* Codes of its own, beside TSS2_TCTI_RC_IO_ERROR (gone) and _MALFORMED_RESPONSE; those
+/* A code of its own, beside TSS2_TCTI_RC_IO_ERROR (gone) and _MALFORMED_RESPONSE; those
  * from 0xf800 on are free for an implementation. */
 #define DPS_TPM_TCTI_RC_TIMED_OUT (TSS2_TCTI_RC_LAYER | 0xf801u)
-#define DPS_TPM_TCTI_RC_BUSY (TSS2_TCTI_RC_LAYER | 0xf802u)
 
 /* fd stays the caller's. Cannot fail. */
 DpsTpmTcti *dps_tpm_tcti_new (int fd);

@@ -134,8 +134,6 @@ classify_stack (TSS2_RC rc)
 {
   if (rc == DPS_TPM_TCTI_RC_TIMED_OUT)
     return DPS_TPM_ERROR_TIMED_OUT;
-  if (rc == DPS_TPM_TCTI_RC_BUSY)
-    return DPS_TPM_ERROR_BUSY;
   switch (rc & ~TSS2_RC_LAYER_MASK)
     {
     case TSS2_BASE_RC_IO_ERROR:

@@ -139,6 +139,16 @@ look (TpmKeys *self,
   return TRUE;
 }
 
+/* The key in hand does as well; what is lost is time. */
+static gboolean
+may_go_on_without (TpmKeys *self, const GError *refused)
+{
+  if (g_error_matches (refused, DPS_TPM_ERROR, DPS_TPM_ERROR_OWNER_AUTH))
+    return !dps_tpm_has_auth (self->tpm, DPS_TPM_AUTH_OWNER);
+  return g_error_matches (refused, DPS_TPM_ERROR, DPS_TPM_ERROR_NV_FULL) ||
+         g_error_matches (refused, DPS_TPM_ERROR, DPS_TPM_ERROR_BUSY);
+}
+
 /* Keeps the key at 0x81010001 and goes on with it from there. */
 static gboolean
 persist_ek (TpmKeys *self, DpsTpmKey *key, gboolean *kept, GError **error)
@@ -148,25 +158,34 @@ persist_ek (TpmKeys *self, DpsTpmKey *key, gboolean *kept, GError **error)
   *kept = FALSE;
   if (!dps_tpm_persist (self->tpm, key, DPS_TPM_HANDLE_EK, &refused))
     {
-      if (dps_tpm_has_auth (self->tpm, DPS_TPM_AUTH_OWNER) ||
-          !g_error_matches (refused, DPS_TPM_ERROR, DPS_TPM_ERROR_OWNER_AUTH))
+      g_autofree char *text = NULL;
+
+      if (!may_go_on_without (self, refused))
         {
           g_propagate_error (error, g_steal_pointer (&refused));
           return FALSE;
         }
-      tpm_keys_say (
-          self,
-          DPS_PLUGIN_LOG_WARNING,
-          "the endorsement key can not be kept in the TPM, whose owner has a password:"
-          " it is made again each time; set owner-auth-file= in [tpm], or persist-ek=no"
-          " in [plugin tpm]");
+      text = g_strdup_printf (
+          "the endorsement key can not be kept in the TPM (%s) and is made again each"
+          " time; set owner-auth-file= in [tpm] where the owner has a password, make room"
+          " where there is none, or set persist-ek=no in [plugin tpm]",
+          refused->message);
+      tpm_keys_say (self, DPS_PLUGIN_LOG_WARNING, "%s", text);
       return TRUE;
     }
   tpm_keys_say (self,
                 DPS_PLUGIN_LOG_INFO,
                 "the TPM keeps the endorsement key at 0x81010001");
   dps_tpm_drop_key (self->tpm, key);
-  return dps_tpm_read_key (self->tpm, DPS_TPM_HANDLE_EK, key, kept, error);
+  if (!dps_tpm_read_key (self->tpm, DPS_TPM_HANDLE_EK, key, kept, error))
+    return FALSE;
+  if (*kept)
+    return TRUE;
+  g_set_error_literal (error,
+                       DPS_TPM_ERROR,
+                       DPS_TPM_ERROR_LOST,
+                       "the endorsement key was gone from its handle at once");
+  return FALSE;
 }
 
 static gboolean

@@ -197,9 +197,9 @@ tpm_sign (TpmKeys *keys,
 
   if (!tpm_keys_find_parent (keys, blob, error) || !load (keys, blob, &key, error))
     return FALSE;
-  if (persist)
-    tpm_shared_handle_keep (keys, key);
   done = sign_loaded (keys, key, data, size, signature, error);
+  if (done && persist)
+    tpm_shared_handle_keep (keys, key);
   dps_tpm_flush (keys->tpm, &key);
   return done;
 }

@@ -146,8 +146,9 @@ faulty() {
     scenario "$@" && fails "${wanted[@]}"
 }
 # Throws the count of failures away, so that the next back-off is at most 2 s.
+rest='' # the state without an attempt, where it is not provisioned
 fresh() {
-    kill "$(agent_pid)" && wait_for 10 no_agent && failures=0 && is "$(property State)" provisioned
+    kill "$(agent_pid)" && wait_for 10 no_agent && failures=0 && is "$(property State)" "${rest:-provisioned}"
 }
 fresh_faulty() { fresh && faulty "$@"; }
 
@@ -157,7 +158,7 @@ succeeds() {
     newest=$(generations | tail -n 1)
     scenario "$@" && attempt && is "$(of .State)" provisioned && is "$(puts)" 1 "PUTs" &&
         [[ $(generations | tail -n 1) != "$newest" ]] || return 1
-    failures=0
+    failures=0 rest=''
 }
 
 # --- the world ----------------------------------------------------------------------------
@@ -420,7 +421,7 @@ tpm_identity() {
     newest=$(generations | tail -n 1)
     before=$(processes)
     soft_tpm && fresh && scenario "$(challenge)" "$(hub_key)" && attempt && is "$(of .State)" provisioned || return 1
-    failures=0 tpm_made=1
+    failures=0 tpm_made=1 rest=''
     is "$(puts) $(polls) $(hub_asks)" "2 1 1" "PUTs, polls, at the hub" &&
         is "$(jq -r 'select(.method=="PUT").sas' <<<"$seen" | xargs)" "absent ok" "tokens of the PUTs" &&
         has "$(bus get-property $agent_iface /org/dpsagent/Agent1 $agent_iface NetworkPath)" '"connections" u 1' &&
@@ -492,7 +493,7 @@ forgets() {
     local before
     [[ $tpm_made ]] || tpm_identity || return 1
     tpm_made='' before=$(forgotten)
-    soft_tpm "${1-}" && fresh && control Reset 'a{sv}' 0 && is "$(property State)" idle &&
+    soft_tpm "${1-}" && fresh && control Reset 'a{sv}' 0 && rest=idle && is "$(property State)" idle &&
         is "$(generations)" '' && is "$(forgotten)" $((before + 1))
 }
 tpm_reset() { forgets && hasnt "$(tail -n 3 "$world/log/agent")" "may still be there"; }

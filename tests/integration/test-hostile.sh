@@ -65,7 +65,7 @@ check "the parent killed" stands 1 kills-parent DPS-E201 "the kernel says EPERM"
 flood() {
     local before after
     before=$(stat -c %s "$world/log/agent")
-    stands 1 floods-log DPS-E204 "gave no key" || return 1
+    stands 1 floods-log DPS-E204 "gave no endorsement-key" || return 1
     after=$(stat -c %s "$world/log/agent")
     has "$(tail -c $((after - before)) "$world/log/agent")" "wrote more than 4096 bytes" || return 1
     ((after - before < 200000)) || { echo "$((after - before)) bytes of log"; return 1; }

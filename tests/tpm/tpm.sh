@@ -74,14 +74,6 @@ tpm_end() {
 # A child that nobody has waited for is still a process, but has ended.
 tpm_ended() { ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
 
-# After world_configure; dpsctl enrollment tells what the emulator has to know.
-tpm_configure() {
-    install -m 644 "$build"/plugins/tpm/tpm.so "$world/plugins/"
-    sed -i '/^registration-id=/d; s/^attestation=.*/attestation=tpm/; /^\[plugin/,$d' \
-        "$world/etc/agent.conf.d/site.conf"
-    printf '[tpm]\ntcti=%s\n' "$tpm_tcti" >>"$world/etc/agent.conf.d/site.conf"
-}
-
 # As an operator enrols the host: what it says of itself is what the emulator gets.
 tpm_enrol() {
     ctl enrollment --json | jq --arg hub "$hub" '{ individual: [ { registrationId,
@@ -182,6 +174,7 @@ tpm_enrolment() {
 }
 
 tpm_configure() {
+    [[ -e $world/plugins/tpm.so ]] || install -m 644 "$build"/plugins/tpm/tpm.so "$world/plugins/"
     {
         printf '[provisioning]\nendpoint=%s\nid-scope=%s\nattestation=tpm\nsplay-seconds=0\n' \
             "$endpoint" "$id_scope"
