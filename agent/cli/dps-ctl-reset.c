@@ -35,7 +35,7 @@ run (const DpsCtl *ctl, char **arguments)
   if (!dps_dbus_agent1_control_call_reset_sync (control,
                                                 g_variant_dict_end (&dict),
                                                 dps_ctl_call_flags (),
-                                                DPS_CTL_ACT_TIMEOUT,
+                                                DPS_CTL_SIGN_TIMEOUT,
                                                 NULL,
                                                 &error))
     return dps_ctl_fail (ctl, error);
