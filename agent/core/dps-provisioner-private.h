@@ -44,6 +44,7 @@ struct _DpsProvisioner
   gboolean describing;         /* and no attempt begins */
   gboolean resetting;
   gboolean preparing;     /* the store, for an attempt */
+  gboolean looked;        /* for a group key, since the start */
   gboolean prepared;      /* and that was done */
   GSList *waiting;        /* GTasks of dps_provisioner_ready_async() */
   DpsTpmWatch *tpm_watch; /* for the TPM that is waited for, or NULL */

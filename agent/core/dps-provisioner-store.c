@@ -121,8 +121,12 @@ after_reading (DpsProvisioner *self)
       dps_provisioner_after_failure (self, failure, want);
       return;
     }
-  if (failure == NULL)
-    dps_group_import_look (self->import);
+  /* Later ones are for callers that look themselves, and would find it under way. */
+  if (failure == NULL && !(self->looked && self->waiting != NULL))
+    {
+      self->looked = TRUE;
+      dps_group_import_look (self->import);
+    }
   if (self->timer != 0)
     return;
   reason = dps_standing_reason (self->settings, self->keeper);
