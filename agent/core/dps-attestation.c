@@ -58,27 +58,38 @@ finish (GTask *task, DpsFailure *failure)
   g_object_unref (task);
 }
 
+const char *
+dps_attestation_choose_id (DpsConfig *config,
+                           const char *derived_for,
+                           const char *described,
+                           GError **error)
+{
+  const char *id = derived_for;
+
+  if (id == NULL)
+    id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
+  if (id == NULL)
+    id = described;
+  if (id != NULL)
+    return dps_name_check_registration_id (id, error) ? id : NULL;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_CONFIGURED,
+               "neither registration-id= nor the plugin names one");
+  return NULL;
+}
+
 static gboolean
 choose_registration_id (Run *run, const DpsPluginDescription *description, GError **error)
 {
-  const char *id = run->imported_key ? run->imported_key->registration_id : NULL;
+  const DpsImportedKey *key = run->imported_key;
 
-  if (id == NULL)
-    id = dps_config_get_string (run->config, DPS_CONFIG_REGISTRATION_ID);
-  if (id == NULL)
-    id = description->registration_id;
-  if (id == NULL)
-    {
-      g_set_error (error,
-                   DPS_ERROR,
-                   DPS_ERROR_NOT_CONFIGURED,
-                   "neither registration-id= nor the plugin names one");
-      return FALSE;
-    }
-  if (!dps_name_check_registration_id (id, error))
-    return FALSE;
-  run->attestation->registration_id = g_strdup (id);
-  return TRUE;
+  run->attestation->registration_id =
+      g_strdup (dps_attestation_choose_id (run->config,
+                                           key != NULL ? key->registration_id : NULL,
+                                           description->registration_id,
+                                           error));
+  return run->attestation->registration_id != NULL;
 }
 
 static GBytes *

@@ -23,6 +23,15 @@ typedef struct
 void dps_attestation_free (DpsAttestation *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsAttestation, dps_attestation_free)
 
+/* The registration id that this host is shown with: derived_for, what its key was derived
+ * for, else the configured one, else described, the plugin's; each but config may be
+ * NULL. Borrowed from where it comes. NULL with DPS_ERROR_NOT_CONFIGURED where there is
+ * none, or the error of dps_name_check_registration_id(). Pure. */
+const char *dps_attestation_choose_id (DpsConfig *config,
+                                       const char *derived_for,
+                                       const char *described,
+                                       GError **error);
+
 /* Reads the files that the configuration in force names, in a worker, and lets the plugin
  * describe this host. imported_key (or NULL) is used instead of key-file=; one that was
  * derived from a group key is shown with the registration id it was derived for. Main

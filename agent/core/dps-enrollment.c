@@ -3,7 +3,7 @@
 
 #include "core/dps-enrollment.h"
 #include "common/dps-error.h"
-#include "common/dps-name.h"
+#include "core/dps-attestation.h"
 #include "core/dps-group-key.h"
 #include "core/dps-plugin-cause.h"
 #include "core/dps-plugin-setup.h"
@@ -49,23 +49,6 @@ fail (GTask *task, DpsFailureKind kind, GError *error)
 
   run->failure = dps_failure_new_from_error (kind, error);
   finish (task, NULL);
-}
-
-/* The registration id that an attempt would show: the configured one, else derived. */
-static const char *
-choose_id (DpsConfig *config, const char *derived, GError **error)
-{
-  const char *id = dps_config_get_string (config, DPS_CONFIG_REGISTRATION_ID);
-
-  if (id == NULL)
-    id = derived;
-  if (id != NULL)
-    return dps_name_check_registration_id (id, error) ? id : NULL;
-  g_set_error (error,
-               DPS_ERROR,
-               DPS_ERROR_NOT_CONFIGURED,
-               "neither registration-id= nor the plugin names one");
-  return NULL;
 }
 
 static GVariant *
@@ -115,7 +98,8 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
       fail (task, dps_plugin_cause_kind (error), error);
       return;
     }
-  id = choose_id (run->config, description->registration_id, &error);
+  id =
+      dps_attestation_choose_id (run->config, NULL, description->registration_id, &error);
   if (id == NULL)
     fail (task, DPS_FAILURE_NO_REGISTRATION_ID, error);
   else
@@ -175,7 +159,7 @@ describe_symmetric (GTask *task, gboolean group)
 {
   Run *run = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
-  const char *id = choose_id (run->config, NULL, &error);
+  const char *id = dps_attestation_choose_id (run->config, NULL, NULL, &error);
 
   if (id == NULL)
     fail (task, DPS_FAILURE_NO_REGISTRATION_ID, error);
