@@ -216,6 +216,45 @@ test_migrates (Fixture *f, gconstpointer data)
   store_fixture_assert_names (&f->store, ".", "gen-00000002 host.share lock seal.v1");
 }
 
+/* EvictControl of a key that is persistent already takes it away. */
+static void
+evict_srk (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+  DpsTpmKey key = { 0 };
+  gboolean found;
+  int fd;
+  DpsTpm *tpm = tpm_fixture_open (&f->swtpm, &fd);
+
+  dps_tpm_read_key (tpm, DPS_TPM_HANDLE_SRK, &key, &found, &error);
+  g_assert_no_error (error);
+  g_assert_true (found);
+  dps_tpm_persist (tpm, &key, DPS_TPM_HANDLE_SRK, &error);
+  g_assert_no_error (error);
+  dps_tpm_drop_key (tpm, &key);
+  tpm_fixture_close (tpm, &fd);
+}
+
+/* An empty handle is no cleared TPM: the same key can be made. */
+static void
+test_evicted_srk (Fixture *f, gconstpointer data)
+{
+  const TPM2B_PUBLIC *(*const templates[]) (void) = { dps_tpm_template_rsa_srk,
+                                                      dps_tpm_template_ecc_srk };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (templates); i++)
+    {
+      persist_srk (f, templates[i]());
+      restart (f);
+      store_fixture_commit (&f->store, "one");
+      g_assert_cmpint (primary_in_file (f), ==, DPS_SEAL_PRIMARY_SRK);
+      evict_srk (f);
+      restart (f);
+      store_fixture_assert_load (&f->store, "one", 1, TRUE);
+      g_assert_true (dps_store_reset (f->store.store, NULL));
+    }
+}
+
 /* What is not there any more, or another's, and how the store goes on. */
 static void
 test_other_tpm (Fixture *f, gconstpointer data)
@@ -438,6 +477,7 @@ main (int argc, char **argv)
   ADD ("absent", test_absent);
   ADD ("migrates", test_migrates);
   ADD ("other-tpm", test_other_tpm);
+  ADD ("evicted-srk", test_evicted_srk);
   ADD ("passwords", test_passwords);
   ADD ("needed-seal", test_needed_seal);
   ADD ("left-over-seal", test_left_over_seal);
