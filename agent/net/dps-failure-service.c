@@ -5,9 +5,10 @@
 
 #define SELF DPS_HEALS_BY_ITSELF
 #define HAND DPS_HEALS_BY_OPERATOR
-#define ROW(kind) ((kind) - DPS_FAILURE_FIRST_REMOTE)
 
 /* clang-format off */
+#define ROW(kind) ((kind) - DPS_FAILURE_FIRST_REMOTE)
+
 const DpsFailureRow dps_failure_service_rows[DPS_N_FAILURES - DPS_FAILURE_FIRST_REMOTE] = {
   [ROW (DPS_FAILURE_NAME_UNKNOWN)] = {
     "DPS-E301", "network",
