@@ -129,12 +129,13 @@ world_start "$DPS_BUILD_ROOT" --retry-after 0 --reveal-keys "$world_keys" || exi
 tpm_configure
 
 # What the record must not hold, and a known value that it does, in the same record.
+# plant [PASSWORD]: of the storage root key.
 planted=$(openssl rand -hex 32)
 plant() {
-    local out
+    local out auth=(${1+-P "$1"})
     printf '%b' "$(sed 's/../\\x&/g' <<<"$planted")" >"$world/planted"
-    tpm_tool tpm2_create -Q -C $tpm_srk -i "$world/planted" -u "$world/p.pub" -r "$world/p.priv" &&
-        tpm_tool tpm2_load -Q -C $tpm_srk -u "$world/p.pub" -r "$world/p.priv" -c "$world/p.key" &&
+    tpm_tool tpm2_create -Q -C $tpm_srk "${auth[@]}" -i "$world/planted" -u "$world/p.pub" -r "$world/p.priv" &&
+        tpm_tool tpm2_load -Q -C $tpm_srk "${auth[@]}" -u "$world/p.pub" -r "$world/p.priv" -c "$world/p.key" &&
         tpm_agent_tool tpm2_unseal -c "$world/p.key" | cmp - "$world/planted" && tpm_tool tpm2_flushcontext -t &&
         out=$(exits 1 tpm_windows <<<"planted $planted") && has "$out" "planted 25 raw 25 "
 }
@@ -162,11 +163,12 @@ again() {
 check "with the unsealing of the store: at most 24" again
 check "nothing is left in the TPM" tpm_leftovers
 
-# secrets: "NAME HEX" of all that must not be seen. Of the keys the emulator made, T of the store.
+# secrets [SRK-AUTH-FILE]: "NAME HEX" of all that must not be seen. Of the keys the emulator made, T
+# of the store.
 secrets() {
     local share
     jq -r '"\(.kind)-\(input_line_number) \(.hex)"' "$world_keys" &&
-        share=$("$build/tests/tpm/print-share" "$world/state" "unix:$tpm_dir/side.socket") && echo "share $share"
+        share=$("$build/tests/tpm/print-share" "$world/state" "unix:$tpm_dir/side.socket" "$@") && echo "share $share"
 }
 unseen() {
     local out list
@@ -180,10 +182,13 @@ still_planted() { local out; out=$(exits 1 tpm_windows <<<"planted $planted") &&
 check "while the planted secret still is" still_planted
 
 # The plant's commands go out of the record by their client.
+agent_sessions() {
+    awk -v own="$(awk '{ print $2; exit }' "$tpm_dir/record")" '$2 != own' "$tpm_dir/record" >"$world/agent-record"
+    "$build/tests/tpm/scan-record" sessions "$world/agent-record"
+}
 encrypted() {
     local out
-    awk -v own="$(awk '{ print $2; exit }' "$tpm_dir/record")" '$2 != own' "$tpm_dir/record" >"$world/agent-record"
-    out=$(exits 0 "$build/tests/tpm/scan-record" sessions "$world/agent-record") || { echo "$out"; return 1; }
+    out=$(exits 0 agent_sessions) || { echo "$out"; return 1; }
     is "$out" "TPM2_CC_ActivateCredential 6 encrypted
 TPM2_CC_Create 1 encrypted
 TPM2_CC_Import 6 encrypted
@@ -192,6 +197,8 @@ clear 0"
 }
 check "each secret parameter travels encrypted in a salted session" encrypted
 
+new_record() { tpm_unplug && rm "$tpm_dir/record" && : >"$world_keys" && tpm_plug; }
+
 # ---- a TPM with passwords and a foreign storage key ----
 
 # No key at 0x81010001, an ECC key of somebody else's at 0x81000001.
@@ -199,7 +206,7 @@ passwords() {
     local owner endorsement out list
     stop && tpm_clear && tpm_ecc_srk && owner=$(password owner) && endorsement=$(password endorsement) &&
         tpm_set_auth owner "$owner" && tpm_set_auth endorsement "$endorsement" || return 1
-    tpm_unplug && rm "$tpm_dir/record" && : >"$world_keys" && tpm_plug || return 1
+    new_record || return 1
     tpm_configure "owner-auth-file=$world/etc/owner" "endorsement-auth-file=$world/etc/endorsement"
     ctl status >/dev/null
     wait_for 60 is_provisioned "$registration_id" && serves "$registration_id" && tpm_leftovers || return 1
@@ -219,6 +226,25 @@ wrong_password() {
     has "$out" DPS-E219 && is "$(tpm_lockout_counter)" 0 && tpm_leftovers
 }
 check "a wrong password is named, and dictionary-attack protection counts nothing" wrong_password
+
+# The agent's sealing and the plugin's sessions use it.
+srk_password() {
+    local srk hex out list
+    stop && tpm_clear && srk=$(password srk) && tpm_rsa_srk "$srk" && new_record && plant "$srk" || return 1
+    hex=$(printf %s "$srk" | hex_of)
+    tpm_configure "owner-auth-file=$world/etc/owner" "endorsement-auth-file=$world/etc/endorsement" \
+        "srk-auth-file=$world/etc/srk"
+    ctl status >/dev/null
+    wait_for 60 is_provisioned "$registration_id" && serves "$registration_id" && tpm_leftovers || return 1
+    # The session that carries it: a key without a password would need none.
+    end_child && tpm_counts_reset && ctl token >/dev/null && is "$(tpm_counts StartAuthSession)" 1 || return 1
+    list=$(secrets "$world/etc/srk") && out=$(exits 0 tpm_windows <<<"$list
+srk $hex") && has "$out" "srk 25 raw 0 base64 0 hex 0" && still_planted && agent_sessions || return 1
+    tpm_agent_tool tpm2_create -Q -C $tpm_srk -P "$srk" -p "$srk" -G hmac -u "$world/p.pub" -r "$world/p.priv" &&
+        out=$(exits 1 tpm_windows <<<"srk $hex") && has "$out" "srk 25 raw 25 " &&
+        is "$(tpm_lockout_counter)" 0
+}
+check "a storage root key with a password: not to be seen, but in a client that shows it" srk_password
 
 # ---- what happens to boards ----
 

@@ -18,7 +18,9 @@
 #   tpm_faults [LINE]...          what the relay does to commands from now on (relay-faults.h)
 #   tpm_lockout_counter           failed authorisations that dictionary-attack protection counts
 #   tpm_set_auth owner|endorsement|lockout PASSWORD
-#   tpm_ecc_srk, tpm_rsa_srk      makes it, at 0x81000001
+#   tpm_ecc_srk, tpm_rsa_srk [PASSWORD]  makes it, at 0x81000001
+#   tpm_counting_srk [PASSWORD]   an RSA one whose wrong passwords and power cuts are counted
+#   tpm_use_srk [PASSWORD]        makes a key below it
 #   tpm_clear                     new owner seed: all keys of the owner are gone
 #   tpm_kill                      SIGKILL, and started again with the same state
 #   tpm_replace [DIRECTORY]       another TPM; or the one whose state is there, which moves
@@ -137,16 +139,18 @@ tpm_lockout_counter() {
 
 tpm_set_auth() { tpm_tool tpm2_changeauth -Q -c "$1" "$2"; }
 
-# tpm_primary ALGORITHM [AUTH-OPTION]...
+# tpm_primary ALGORITHM ATTRIBUTES [PASSWORD]
 tpm_primary() {
-    local algorithm=$1
-    shift
-    tpm_tool tpm2_createprimary -Q -C o -g sha256 -G "$algorithm" -a "$tpm_srk_attributes" \
-        -c "$tpm_dir/srk.context" "$@" &&
-        tpm_tool tpm2_evictcontrol -Q -C o -c "$tpm_dir/srk.context" "$@" $tpm_srk
+    tpm_tool tpm2_createprimary -Q -C o -g sha256 -G "$1" -a "$2" ${3+-p "$3"} -c "$tpm_dir/srk.context" &&
+        tpm_tool tpm2_evictcontrol -Q -C o -c "$tpm_dir/srk.context" $tpm_srk
 }
-tpm_ecc_srk() { tpm_primary ecc "$@"; }
-tpm_rsa_srk() { tpm_primary rsa "$@"; }
+tpm_ecc_srk() { tpm_primary ecc "$tpm_srk_attributes" "$@"; }
+tpm_rsa_srk() { tpm_primary rsa "$tpm_srk_attributes" "$@"; }
+tpm_counting_srk() { tpm_primary rsa "${tpm_srk_attributes/noda|/}" "$@"; }
+
+tpm_use_srk() {
+    tpm_tool tpm2_create -Q -C $tpm_srk ${1+-P "$1"} -G hmac -u "$tpm_dir/used.pub" -r "$tpm_dir/used.priv"
+}
 
 tpm_clear() { tpm_tool tpm2_clear -Q -c p; }
 
