@@ -22,8 +22,6 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 
 json() { ctl status --json | jq -r ".$1"; }
 stop() { local pid; if pid=$(agent_pid); then kill "$pid"; fi; wait_for 20 no_agent; }
-tpm_signal() { [[ ! ${tpm_dir-} ]] || kill "-$1" "$(<"$tpm_dir/swtpm.pid")"; } 2>/dev/null
-milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
 puts() { requests "\"host\":\"$endpoint" | wc -l; }
 at_most() { (($2 <= $1)) || { echo "$2 where $1 is the most: $3"; return 1; }; }
 password() { local value; value=$(openssl rand -hex 16); install -m 600 /dev/stdin "$world/etc/$1" <<<"$value"; echo "$value"; }

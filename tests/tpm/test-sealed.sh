@@ -22,8 +22,6 @@ serves() {
 }
 # store LINE...: the group [store], and where the TPM is.
 store() { { printf '[tpm]\ntcti=%s\n[store]\n' "$tpm_tcti"; printf '%s\n' "$@"; } >"$world/etc/agent.conf.d/tpm.conf"; }
-tpm_signal() { kill "-$1" "$(<"$tpm_dir/swtpm.pid")"; } 2>/dev/null
-milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
 # logged TEXT: since the last time the log was emptied.
 logged() { has "$(<"$world/log/agent")" "$1"; }
 

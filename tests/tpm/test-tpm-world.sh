@@ -69,6 +69,23 @@ tpm_ecc_key_fails() {
 }
 check "passwords are set, and a failure is counted" lockout
 
+counting() {
+    tpm_clear && tpm_counting_srk right && is "$(srk_type)" rsa && tpm_use_srk right && is "$(tpm_lockout_counter)" 0 || return 1
+    tpm_use_srk wrong 2>/dev/null && { echo "used without its password"; return 1; }
+    is "$(tpm_lockout_counter)" 1 "after a wrong password" && tpm_kill && is "$(tpm_lockout_counter)" 2 "unclean end after use" &&
+        tpm_kill && is "$(tpm_lockout_counter)" 2 "unclean end without use" || return 1
+    tpm_clear && tpm_rsa_srk right && tpm_use_srk right && tpm_kill && is "$(tpm_lockout_counter)" 0 || return 1
+    tpm_use_srk wrong 2>/dev/null && { echo "used without its password"; return 1; }
+    is "$(tpm_lockout_counter)" 0 "noda"
+}
+check "a storage key that counts: wrong passwords, and unclean ends after its use; others count none" counting
+
+still() {
+    tpm_signal STOP && wait_for 10 tpm_is_still && tpm_signal CONT && tpm_tool tpm2_getrandom -Q --hex 4
+}
+tpm_is_still() { grep -q '^State:[[:space:]]*T' "/proc/$(<"$tpm_dir/swtpm.pid")/status"; }
+check "it stands still, and goes on" still
+
 same_or_another() {
     local before
     tpm_clear && tpm_ecc_srk && before=$(tpm_tool tpm2_readpublic -c $tpm_srk) || return 1

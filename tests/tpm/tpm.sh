@@ -23,6 +23,8 @@
 #   tpm_use_srk [PASSWORD]        makes a key below it
 #   tpm_clear                     new owner seed: all keys of the owner are gone
 #   tpm_kill                      SIGKILL, and started again with the same state
+#   tpm_signal STOP|CONT          it stands still; it goes on
+#   milliseconds                  the time, to take a difference of
 #   tpm_replace [DIRECTORY]       another TPM; or the one whose state is there, which moves
 #   tpm_ek                        makes the endorsement key at 0x81010001, and $tpm_dir/ek.pub, its
 #                                 TPM2B_PUBLIC
@@ -61,6 +63,8 @@ tpm_plug() {
     tpm_started relay $!
     wait_for 20 test -S "$tpm_dir/relay.socket" || { cat "$tpm_dir/log"; return 1; }
 }
+
+milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 # The shell shall not tell of its end.
 tpm_started() { echo "$2" >"$tpm_dir/$1.pid"; disown "$2"; }
@@ -151,6 +155,8 @@ tpm_counting_srk() { tpm_primary rsa "${tpm_srk_attributes/noda|/}" "$@"; }
 tpm_use_srk() {
     tpm_tool tpm2_create -Q -C $tpm_srk ${1+-P "$1"} -G hmac -u "$tpm_dir/used.pub" -r "$tpm_dir/used.priv"
 }
+
+tpm_signal() { [[ ! ${tpm_dir-} ]] || kill "-$1" "$(<"$tpm_dir/swtpm.pid")"; } 2>/dev/null
 
 tpm_clear() { tpm_tool tpm2_clear -Q -c p; }
 
