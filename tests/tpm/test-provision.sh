@@ -90,7 +90,7 @@ all_cycles() {
 
 # The TPM loses power while the agent is at it, at another moment each time: with the commands of
 # a start, of a token, or none. A TPM takes an unclean end for an attempt at whatever key of
-# dictionary-attack protection was used.
+# dictionary-attack protection was used: not of any of the agent's, but at last of another's.
 unclean_kills() {
     local i token
     for ((i = 0; i < kills; i++)); do
@@ -105,7 +105,9 @@ unclean_kills() {
         is "$(tpm_lockout_counter)" 0 "lockout counter after kill $((i + 1))" || return 1
     done
     figure "$kills unclean ends of the TPM: lockout counter 0, store readable, identity served" >&3
-    tpm_leftovers && hasnt "$(ls "$world/state")" quarantine && is "$(json protectionLevel)" tpm2+host
+    tpm_leftovers && hasnt "$(ls "$world/state")" quarantine && is "$(json protectionLevel)" tpm2+host &&
+        tpm_tool tpm2_evictcontrol -Q -C o -c $tpm_srk && tpm_counting_srk && tpm_use_srk && tpm_kill &&
+        is "$(tpm_lockout_counter)" 1 "lockout counter after a key that counts was used"
 }
 one_world() {
     local status=0 scenario

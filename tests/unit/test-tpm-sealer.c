@@ -8,6 +8,7 @@
 #include "store/dps-seal-file.h"
 #include "store/dps-tpm-sealer.h"
 #include "tpm/dps-tpm-error.h"
+#include "tpm/dps-tpm-seal.h"
 
 #include <gio/gio.h>
 #include <stdio.h>
@@ -158,14 +159,20 @@ test_counts (Fixture *f, gconstpointer data)
     }
 }
 
-/* Dictionary-attack protection would count each power cut while it is in use. */
 static void
-test_guarded_srk (Fixture *f, gconstpointer data)
+persist_guarded_srk (Fixture *f)
 {
   TPM2B_PUBLIC guarded = *dps_tpm_template_rsa_srk ();
 
   guarded.publicArea.objectAttributes &= ~TPMA_OBJECT_NODA;
   persist_srk (f, &guarded);
+}
+
+/* Dictionary-attack protection would count each power cut while it is in use. */
+static void
+test_guarded_srk (Fixture *f, gconstpointer data)
+{
+  persist_guarded_srk (f);
   store_fixture_commit (&f->store, "one");
   g_assert_cmpint (primary_in_file (f), ==, DPS_SEAL_PRIMARY_ECC);
 }
@@ -466,6 +473,41 @@ test_kills (Fixture *f, gconstpointer data)
   g_assert_cmpuint (in_seal, >=, N_KILLS / 4);
 }
 
+static void
+seal_under_srk (Fixture *f)
+{
+  g_autoptr (DpsSecret) secret = dps_secret_new ("any", 3);
+  g_autoptr (GError) error = NULL;
+  TPM2B_PUBLIC public;
+  TPM2B_PRIVATE private;
+  DpsTpmKey srk = { 0 };
+  gboolean found;
+  int fd;
+  DpsTpm *tpm = tpm_fixture_open (&f->swtpm, &fd);
+
+  dps_tpm_read_key (tpm, DPS_TPM_HANDLE_SRK, &srk, &found, &error);
+  g_assert_no_error (error);
+  g_assert_true (found);
+  dps_tpm_seal (tpm, &srk, secret, &public, &private, &error);
+  g_assert_no_error (error);
+  dps_tpm_drop_key (tpm, &srk);
+  tpm_fixture_close (tpm, &fd);
+}
+
+/* What makes a 0 after the ends above worth something: this TPM counts one where a key
+ * was in use that dictionary-attack protection covers, though no password was wrong. */
+static void
+test_kill_that_counts (Fixture *f, gconstpointer data)
+{
+  persist_guarded_srk (f);
+  tpm_fixture_restart (&f->swtpm);
+  g_assert_cmpuint (tpm_fixture_failures (&f->swtpm), ==, 0);
+  seal_under_srk (f);
+  g_assert_cmpuint (tpm_fixture_failures (&f->swtpm), ==, 0);
+  tpm_fixture_restart (&f->swtpm);
+  g_assert_cmpuint (tpm_fixture_failures (&f->swtpm), ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -483,6 +525,7 @@ main (int argc, char **argv)
   ADD ("left-over-seal", test_left_over_seal);
   ADD ("host-share", test_host_share);
   ADD ("kills", test_kills);
+  ADD ("kill-that-counts", test_kill_that_counts);
 #undef ADD
   return g_test_run ();
 }
