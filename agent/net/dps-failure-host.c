@@ -155,10 +155,11 @@ const DpsFailureRow dps_failure_host_rows[DPS_FAILURE_FIRST_REMOTE] = {
     HAND },
   [DPS_FAILURE_TPM_LOCKOUT] = {
     "DPS-E221", "attestation",
-    "the TPM is locked out after wrong passwords",
+    "the TPM is locked out after wrong passwords or power cuts",
     "wait until the lockout ends ('tpm2_getcap properties-variable' shows its "
     "interval), or clear it with 'tpm2_dictionarylockout -c'; find who tries "
-    "passwords, the agent does not",
+    "passwords, the agent does not; power cuts count where the storage root key is "
+    "without noda",
     SELF },
   [DPS_FAILURE_TPM_OTHER_EK] = {
     "DPS-E222", "attestation",
