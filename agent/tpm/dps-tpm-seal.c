@@ -57,6 +57,7 @@ dps_tpm_seal (DpsTpm *self,
                     NULL,
                     NULL);
   explicit_bzero (&sensitive, sizeof sensitive);
+  dps_tpm_wipe_last (self);
   dps_tpm_settle (self, &session, rc);
   if (!dps_tpm_check (rc, DPS_TPM_AUTH_SRK, "sealing", error))
     return FALSE;
@@ -77,6 +78,7 @@ unseal_loaded (DpsTpm *self, ESYS_TR object, ESYS_TR *session, GError **error)
   if (!dps_tpm_use_session (self, *session, TPMA_SESSION_ENCRYPT, TRUE, error))
     return NULL;
   rc = Esys_Unseal (self->esys, object, *session, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+  dps_tpm_wipe_last (self);
   dps_tpm_settle (self, session, rc);
   if (!dps_tpm_check (rc, DPS_TPM_AUTH_NONE, "unsealing", error))
     return NULL;

@@ -158,6 +158,11 @@ gboolean dps_tpm_authorise (DpsTpm *self,
                             ESYS_TR *session,
                             GError **error);
 
+/* Wipes what ESAPI and SAPI still have of the last command, which took or gave a secret:
+ * Create's sensitive area, and the first parameter of a response. To be called right
+ * after the command, whatever came of it. Sends nothing. */
+void dps_tpm_wipe_last (DpsTpm *self);
+
 /* FlushContext of a session or transient object; sets it to ESYS_TR_NONE. ESYS_TR_NONE
  * and ESYS_TR_PASSWORD are fine. */
 void dps_tpm_flush (DpsTpm *self, ESYS_TR *handle);

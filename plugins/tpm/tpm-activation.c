@@ -172,6 +172,7 @@ activate (Activation *self, TPM2B_DATA *inner_key, GError **error)
                                 &self->challenge->credential,
                                 &self->challenge->secret,
                                 &opened);
+  dps_tpm_wipe_last (keys->tpm);
   dps_tpm_settle (keys->tpm, &self->policy, rc);
   tpm_keys_unload (keys, &keys->ek);
   if (rc != TSS2_RC_SUCCESS)

@@ -837,6 +837,33 @@ test_lost (Fixture *f, gconstpointer data)
   provision (f);
 }
 
+/* Nothing of the inner key stays in the process, whether or not it lives on. */
+static void
+test_inner_key (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  TpmChallenge challenge;
+  TpmKeyBlob stored;
+  Masked inner_key;
+
+  enter (f);
+  find_keys (f);
+  bytes =
+      make_challenge_apart (&f->keys.ek.key.public, &f->keys.srk.key.public, &inner_key);
+  g_assert_true (tpm_challenge_parse (g_bytes_get_data (bytes, NULL),
+                                      g_bytes_get_size (bytes),
+                                      &challenge,
+                                      &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (masked_count (&inner_key), ==, 0);
+  g_assert_true (tpm_activate (&f->keys, &challenge, &stored, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (masked_count (&inner_key), ==, 0);
+  leave (f);
+  g_assert_cmpuint (masked_count (&inner_key), ==, 0);
+}
+
 #define ADD(path, test) g_test_add (path, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -867,5 +894,6 @@ main (int argc, char **argv)
   ADD ("/tpm/attest/memory", test_memory);
   ADD ("/tpm/attest/nv-full", test_nv_full);
   ADD ("/tpm/attest/lost", test_lost);
+  ADD ("/tpm/attest/inner-key-is-wiped", test_inner_key);
   return g_test_run ();
 }

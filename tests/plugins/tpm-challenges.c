@@ -3,8 +3,11 @@
 
 #include "tpm-challenges.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <tss2/tss2_mu.h>
+#include <unistd.h>
 
 void
 place_key (TpmFixture *f,
@@ -103,23 +106,80 @@ read_public (const TPM2B_PUBLIC *public, EmTpmPublic *out)
   g_assert_no_error (error);
 }
 
-EmTpmBlob *
-make_challenge (const TPM2B_PUBLIC *ek,
-                const TPM2B_PUBLIC *srk,
-                guint8 key[EM_TPM_DIGEST_LEN])
+static EmTpmBlob *
+make_with (const TPM2B_PUBLIC *ek, const TPM2B_PUBLIC *srk, const EmTpmSecrets *secrets)
 {
-  g_auto (EmTpmSecrets) secrets = { 0 };
   EmTpmPublic em_ek, em_srk;
   g_autoptr (GError) error = NULL;
   EmTpmBlob *blob;
 
   read_public (ek, &em_ek);
   read_public (srk, &em_srk);
-  em_tpm_secrets_make (&secrets, EM_TPM_DIGEST_LEN);
-  memcpy (key, secrets.key, EM_TPM_DIGEST_LEN);
-  blob = em_tpm_blob_new (&em_ek, &em_srk, &secrets, "contoso", &error);
+  blob = em_tpm_blob_new (&em_ek, &em_srk, secrets, "contoso", &error);
   g_assert_no_error (error);
   return blob;
+}
+
+EmTpmBlob *
+make_challenge (const TPM2B_PUBLIC *ek,
+                const TPM2B_PUBLIC *srk,
+                guint8 key[EM_TPM_DIGEST_LEN])
+{
+  g_auto (EmTpmSecrets) secrets = { 0 };
+
+  em_tpm_secrets_make (&secrets, EM_TPM_DIGEST_LEN);
+  memcpy (key, secrets.key, EM_TPM_DIGEST_LEN);
+  return make_with (ek, srk, &secrets);
+}
+
+static void
+write_all (int fd, const void *data, gsize size)
+{
+  g_assert_cmpint (write (fd, data, size), ==, (gssize) size);
+}
+
+static void
+make_in_child (int fd, const TPM2B_PUBLIC *ek, const TPM2B_PUBLIC *srk)
+{
+  EmTpmSecrets secrets = { 0 };
+  g_autoptr (EmTpmBlob) blob = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+
+  em_tpm_secrets_make (&secrets, EM_TPM_DIGEST_LEN);
+  blob = make_with (ek, srk, &secrets);
+  bytes = em_tpm_blob_join (blob);
+  masked_apply (secrets.inner_key, sizeof secrets.inner_key);
+  write_all (fd, secrets.inner_key, sizeof secrets.inner_key);
+  write_all (fd, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+}
+
+GBytes *
+make_challenge_apart (const TPM2B_PUBLIC *ek, const TPM2B_PUBLIC *srk, Masked *inner_key)
+{
+  guint8 answer[4096];
+  gsize size = 0;
+  gssize got;
+  int ends[2], status;
+  pid_t child;
+
+  g_assert_no_errno (pipe2 (ends, O_CLOEXEC));
+  child = fork ();
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      make_in_child (ends[1], ek, srk);
+      _exit (0);
+    }
+  close (ends[1]);
+  while ((got = read (ends[0], answer + size, sizeof answer - size)) > 0)
+    size += (gsize) got;
+  close (ends[0]);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  inner_key->size = EM_TPM_CIPHER_KEY_LEN;
+  g_assert_cmpuint (size, >, inner_key->size);
+  memcpy (inner_key->bytes, answer, inner_key->size);
+  return g_bytes_new (answer + inner_key->size, size - inner_key->size);
 }
 
 void

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "em-tpm-blob.h"
+#include "memory-scan.h"
 #include "tpm-fixture.h"
 
 /* What the tests of the tpm plugin share: keys at their handles in a TPM, and challenges
@@ -27,6 +28,12 @@ gboolean read_name (TpmFixture *f, TPM2_HANDLE handle, TPM2B_NAME *name);
 EmTpmBlob *make_challenge (const TPM2B_PUBLIC *ek,
                            const TPM2B_PUBLIC *srk,
                            guint8 key[EM_TPM_DIGEST_LEN]);
+
+/* The six parts of one that is made in a process of its own: nothing in this one has ever
+ * had its inner key, which is told masked. */
+GBytes *make_challenge_apart (const TPM2B_PUBLIC *ek,
+                              const TPM2B_PUBLIC *srk,
+                              Masked *inner_key);
 
 void assert_hmac (const guint8 key[EM_TPM_DIGEST_LEN],
                   const void *data,
