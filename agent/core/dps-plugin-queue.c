@@ -96,6 +96,10 @@ serve_next (DpsPluginQueue *self)
 
   if (self->active != NULL || self->ending != NULL || g_queue_is_empty (&self->calls))
     return;
+  /* Its source is about to end it, and then comes here again. */
+  if (g_cancellable_is_cancelled (
+          g_task_get_cancellable (g_queue_peek_head (&self->calls))))
+    return;
   call = g_task_get_task_data (g_queue_peek_head (&self->calls));
   if (self->kept != NULL && !(dps_plugin_process_is_usable (self->kept) &&
                               dps_plugin_process_serves (self->kept, &call->terms)))

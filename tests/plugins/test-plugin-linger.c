@@ -378,6 +378,33 @@ test_cancelled (void)
   end (runner, fds);
 }
 
+/* Nothing was asked of the process that is kept, and whoever is next in line has it. */
+static void
+test_cancelled_before (void)
+{
+  Case c = { "hostile", "who" };
+  guint fds = count_fds ();
+  DpsPluginRunner *runner = lingering (&c, LONG);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  pid_t process = assert_fresh (runner, &c, 0);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *expected = g_strdup_printf ("p%d-2", process);
+  g_autofree char *found = NULL;
+  Wait cancelled, next;
+
+  g_cancellable_cancel (cancellable);
+  ask (runner, &c, cancellable, &cancelled);
+  ask (runner, &c, NULL, &next);
+  g_assert_null (who_of (runner, &cancelled, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  found = who_of (runner, &next, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (found, ==, expected);
+  assert_next (runner, &c, process, 3);
+  end (runner, fds);
+}
+
 static void
 test_queue (void)
 {
@@ -542,6 +569,7 @@ main (int argc, char **argv)
              G_N_ELEMENTS (failures),
              test_second_fails);
   g_test_add_func ("/plugin/linger/cancelled", test_cancelled);
+  g_test_add_func ("/plugin/linger/cancelled-before-it-begins", test_cancelled_before);
   g_test_add_func ("/plugin/linger/one-after-another", test_queue);
   g_test_add_func ("/plugin/linger/tpm-of-its-own", test_tpm);
   g_test_add_func ("/plugin/linger/tpm-that-does-not-open", test_tpm_fails);
