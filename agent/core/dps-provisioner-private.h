@@ -75,6 +75,8 @@ void dps_provisioner_on_identity_lost (DpsSigner *signer,
 /* Lets the plugin describe the host where somebody waits for that; no attempt is in
  * flight. TRUE while it does. */
 gboolean dps_provisioner_describe_first (DpsProvisioner *self);
+/* An attempt begins when the description that is under way has ended. */
+gboolean dps_provisioner_is_queued (DpsProvisioner *self);
 /* TRUE while something has to end before an attempt can begin. */
 gboolean dps_provisioner_must_wait (DpsProvisioner *self);
 

@@ -268,7 +268,7 @@ dps_provisioner_refresh (DpsProvisioner *self, GError **error)
 
   dps_summary_show_config (self->report, self->settings, self->keeper);
   reason = dps_standing_reason (self->settings, self->keeper);
-  if (self->timer == 0)
+  if (self->timer == 0 && !dps_provisioner_is_queued (self))
     dps_provisioner_rest (self, reason);
   return good;
 }

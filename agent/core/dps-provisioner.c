@@ -78,15 +78,21 @@ dps_provisioner_init (DpsProvisioner *self)
 {
 }
 
+gboolean
+dps_provisioner_is_queued (DpsProvisioner *self)
+{
+  return self->describing && self->want != WANT_NOTHING;
+}
+
 /* Announces whether anything is under way. */
 void
 dps_provisioner_update_busy (DpsProvisioner *self)
 {
-  gboolean busy = self->attempt != NULL || self->timer != 0 || self->resetting ||
-                  dps_recheck_is_active (self->recheck) ||
-                  dps_group_import_is_active (self->import) ||
-                  dps_keeper_is_busy (self->keeper) ||
-                  dps_keeper_is_loading (self->keeper);
+  gboolean busy =
+      self->attempt != NULL || self->timer != 0 || self->resetting ||
+      dps_provisioner_is_queued (self) || dps_recheck_is_active (self->recheck) ||
+      dps_group_import_is_active (self->import) || dps_keeper_is_busy (self->keeper) ||
+      dps_keeper_is_loading (self->keeper);
 
   if (busy == self->busy)
     return;
@@ -183,11 +189,11 @@ dps_provisioner_settle (DpsProvisioner *self)
     }
   if (self->reset != NULL)
     dps_provisioner_begin_reset (self);
-  else if (self->attempt == NULL && !dps_provisioner_describe_first (self) &&
-           want != WANT_NOTHING)
+  else if (self->attempt == NULL)
     {
+      dps_provisioner_describe_first (self);
       self->want = WANT_NOTHING;
-      if (dps_provisioner_refresh (self, NULL) &&
+      if (want != WANT_NOTHING && dps_provisioner_refresh (self, NULL) &&
           !dps_provisioner_import_first (self, want))
         dps_provisioner_begin (self, want);
     }
@@ -309,6 +315,16 @@ dps_provisioner_must_wait (DpsProvisioner *self)
          (self->attempt != NULL && g_cancellable_is_cancelled (self->cancellable));
 }
 
+/* Whoever asked sees at once that it is seen to. */
+static void
+queue_attempt (DpsProvisioner *self, Want want)
+{
+  dps_provisioner_end_waits (self);
+  self->want = MAX (self->want, want);
+  dps_report_move (self->report, DPS_STATE_ATTESTING, NULL, 0);
+  dps_provisioner_update_busy (self);
+}
+
 void
 dps_provisioner_begin_attempt (DpsProvisioner *self, Want want)
 {
@@ -317,15 +333,17 @@ dps_provisioner_begin_attempt (DpsProvisioner *self, Want want)
 
   if (self->attempt != NULL)
     return;
-  if (self->describing || dps_group_import_is_active (self->import) ||
-      store_is_taken (self))
+  if (dps_group_import_is_active (self->import) || store_is_taken (self))
     {
       self->want = MAX (self->want, want);
       return;
     }
   if (wait <= 0)
     {
-      start_attempt (self, want);
+      if (self->describing)
+        queue_attempt (self, want);
+      else
+        start_attempt (self, want);
       return;
     }
   if (self->timer != 0)
@@ -473,6 +491,7 @@ void
 dps_provisioner_cancel (DpsProvisioner *self)
 {
   g_autoptr (DpsFailure) reason = NULL;
+  gboolean waits = self->timer != 0 || dps_provisioner_is_queued (self);
 
   self->want = WANT_NOTHING;
   if (self->attempt != NULL)
@@ -480,7 +499,7 @@ dps_provisioner_cancel (DpsProvisioner *self)
       g_cancellable_cancel (self->cancellable);
       return;
     }
-  if (self->timer == 0)
+  if (!waits)
     return;
   dps_provisioner_end_waits (self);
   reason = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);

@@ -124,23 +124,45 @@ waits_for_an_attempt() {
 }
 check "an attempt in flight is not disturbed: callers wait for its end" waits_for_an_attempt
 
-holds_an_attempt_back() {
+held() { [[ $(state) == held || $(state) == backing-off ]]; }
+describe_for_long() {
+    local before
     stop_agent
     rm -f "$gate"
-    local before asking
     before=$(asked)
     ctl enrollment --json >"$world/first" &
     asking=$!
-    wait_for 20 asked_more_than "$before" && ctl provision && is "$(state)" idle &&
-        is "$(asked)" $((before + 1)) && touch "$gate" && wait "$asking" &&
-        is "$(jq -r .registrationId "$world/first")" gw-17 && wait_for 20 asked_more_than $((before + 1))
+    wait_for 20 asked_more_than "$before"
 }
-check "an attempt that is asked for meanwhile begins behind it" holds_an_attempt_back
+described() { touch "$gate" && wait "$asking" && is "$(jq -r .registrationId "$world/first")" gw-17; }
+
+holds_an_attempt_back() {
+    local begun
+    describe_for_long && begun=$(asked) && ctl provision && is "$(state)" attesting && ctl provision &&
+        is "$(state)" attesting && is "$(asked)" "$begun" && described && wait_for 20 asked_more_than "$begun"
+}
+check "an attempt that is asked for meanwhile is told at once, and begins behind it" holds_an_attempt_back
+# Longer than dpsctl gives an agent that was asked to begin.
+is_followed() {
+    local status=0
+    describe_for_long && { timeout 60 "$build/agent/cli/dpsctl" --bus-address "$bus_address" provision --wait \
+        --timeout 8 >"$world/waited" 2>&1 || status=$?; }
+    is "$status" 5 "$(<"$world/waited")" && is "$(state)" attesting && described
+}
+check "dpsctl waits for it as for any other" is_followed
+is_cancelled() {
+    local begun
+    wait_for 20 held && describe_for_long && begun=$(asked) && ctl provision && is "$(state)" attesting &&
+        ctl cancel >/dev/null && is "$(ctl status --json | jq -r '.state + " " + .reason.code')" "idle DPS-E701" &&
+        described && is "$(asked)" "$begun" && is "$(state)" idle
+}
+check "Cancel ends it, and not the description" is_cancelled
+goes_on() { ctl provision && wait_for 20 held; }
+check "and the next one begins" goes_on
 
 while_backing_off() {
     wait_for 20 held && is "$(json .registrationId)" '"gw-17"' && held
 }
-held() { [[ $(state) == held || $(state) == backing-off ]]; }
 check "between attempts it answers, and the wait for the next goes on" while_backing_off
 
 still_provisions() {
