@@ -89,11 +89,11 @@ token_free (Token *token)
   g_free (token);
 }
 
-static void
-wiped_free (gpointer text)
+void
+dps_credential_free_token (char *token)
 {
-  explicit_bzero (text, strlen (text));
-  g_free (text);
+  explicit_bzero (token, strlen (token));
+  g_free (token);
 }
 
 static gboolean
@@ -151,7 +151,7 @@ on_signed (GObject *source, GAsyncResult *result, gpointer data)
                                           signature,
                                           token->expiry,
                                           NULL),
-                           wiped_free);
+                           (GDestroyNotify) dps_credential_free_token);
   else
     g_task_return_error (task, error);
 }

@@ -36,3 +36,5 @@ void dps_credential_create_token_async (DpsSigner *signer,
 char *dps_credential_create_token_finish (GAsyncResult *result,
                                           guint64 *expiry,
                                           GError **error);
+/* Wipes it. */
+void dps_credential_free_token (char *token);

@@ -9,7 +9,8 @@
  * fail with DPS_ERROR_NOT_PROVISIONED where there is none. */
 
 /* A SAS token (dps-protocol §6.2), the caller's; *expires in µs since the epoch by the
- * service's clock. audience, ttl and errors as dps_credential_create_token_async(). */
+ * service's clock. The identity is the one in force when the token comes. audience, ttl
+ * and errors as dps_credential_create_token_async(). */
 void dps_handout_token_async (DpsKeeper *keeper,
                               DpsReport *report,
                               DpsSigner *signer,
