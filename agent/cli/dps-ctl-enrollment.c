@@ -67,12 +67,12 @@ is_of_group (const Enrollment *self)
 static char *
 guess_dps_name (const char *endpoint)
 {
-  const char *dot = strchr (endpoint, '.');
+  gsize label = strcspn (endpoint, ".");
 
-  if (dot == NULL || dot == endpoint || !g_str_has_prefix (dot, DPS_DOMAIN) ||
+  if (label == 0 || !g_str_has_prefix (endpoint + label, DPS_DOMAIN) ||
       g_str_has_prefix (endpoint, "global."))
     return g_strdup ("DPS_NAME");
-  return g_strndup (endpoint, (gsize) (dot - endpoint));
+  return g_strndup (endpoint, label);
 }
 
 static void
