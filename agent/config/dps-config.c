@@ -273,6 +273,13 @@ dps_config_get_string (DpsConfig *self, DpsConfigId id)
   return self->values[id] != NULL ? self->values[id] : dps_config_key (id)->fallback;
 }
 
+const char *
+dps_config_get_tcti (DpsConfig *self)
+{
+  return self != NULL ? dps_config_get_string (self, DPS_CONFIG_TPM_TCTI)
+                      : dps_config_key (DPS_CONFIG_TPM_TCTI)->fallback;
+}
+
 gboolean
 dps_config_get_boolean (DpsConfig *self, DpsConfigId id)
 {

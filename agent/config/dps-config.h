@@ -34,6 +34,8 @@ GStrv dps_config_dup_warnings (DpsConfig *self);
 /* The effective value in its written form, the default included; NULL = not set. Any
  * type. Borrowed. */
 const char *dps_config_get_string (DpsConfig *self, DpsConfigId id);
+/* Where the TPM is (dps-tpm-device.h); the default where self is NULL. Borrowed. */
+const char *dps_config_get_tcti (DpsConfig *self);
 gboolean dps_config_get_boolean (DpsConfig *self, DpsConfigId id);
 guint dps_config_get_uint (DpsConfig *self, DpsConfigId id);
 

@@ -28,12 +28,10 @@ on_appeared (gpointer data)
 void
 dps_provisioner_watch_tpm (DpsProvisioner *self, const DpsFailure *failure)
 {
-  DpsConfig *config = dps_settings_get_config (self->settings);
-  const char *tcti =
-      config != NULL ? dps_config_get_string (config, DPS_CONFIG_TPM_TCTI) : NULL;
+  const char *tcti = dps_config_get_tcti (dps_settings_get_config (self->settings));
 
   g_clear_pointer (&self->tpm_watch, dps_tpm_watch_free);
-  if (tcti == NULL || !wants_tpm (failure->kind))
+  if (!wants_tpm (failure->kind))
     return;
   dps_summary_show_tpm (self->report, self->settings);
   self->tpm_watch = dps_tpm_watch_new (tcti, on_appeared, self);

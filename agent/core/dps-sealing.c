@@ -83,8 +83,7 @@ dps_sealing_follow (DpsSealing *self, DpsConfig *config)
 {
   g_autoptr (DpsSecret) owner = read_auth (config, DPS_CONFIG_TPM_OWNER_AUTH_FILE);
   g_autoptr (DpsSecret) srk = read_auth (config, DPS_CONFIG_TPM_SRK_AUTH_FILE);
-  const char *tcti = config ? dps_config_get_string (config, DPS_CONFIG_TPM_TCTI)
-                            : dps_config_key (DPS_CONFIG_TPM_TCTI)->fallback;
+  const char *tcti = dps_config_get_tcti (config);
 
   self->required = is (config, DPS_CONFIG_REQUIRED_PROTECTION, "tpm2");
   self->may_start_over = is (config, DPS_CONFIG_ATTESTATION, "tpm");

@@ -42,13 +42,11 @@ dps_summary_announce_identity (DpsReport *report, DpsKeeper *keeper)
 void
 dps_summary_show_tpm (DpsReport *report, DpsSettings *settings)
 {
-  DpsConfig *config = dps_settings_get_config (settings);
-  const char *tcti =
-      config != NULL ? dps_config_get_string (config, DPS_CONFIG_TPM_TCTI) : NULL;
-  const char *path = tcti != NULL ? dps_tpm_device_path (tcti) : NULL;
+  const char *tcti = dps_config_get_tcti (dps_settings_get_config (settings));
+  const char *path = dps_tpm_device_path (tcti);
   const char *shown = "none";
 
-  if (path != NULL && access (path, F_OK) == 0)
+  if (access (path, F_OK) == 0)
     shown = dps_tpm_device_is_simulator (tcti) ? "simulator" : path;
   dps_report_set_string (report, "tpm", shown);
 }

@@ -1661,6 +1661,13 @@ test_group_key_file_excludes_key_file (Fixture *f, gconstpointer data)
   assert_says (error, SITE ":8) exclude each other; remove one");
 }
 
+/* A store may be sealed before there is a configuration, or after it was damaged. */
+static void
+test_tcti (void)
+{
+  g_assert_cmpstr (dps_config_get_tcti (NULL), ==, "device:/dev/tpmrm0");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -1713,6 +1720,7 @@ main (int argc, char **argv)
   ADD ("show/json", test_json);
   ADD ("example-is-the-default", test_example_is_the_default);
   g_test_add_func ("/config/documents-have-every-key", test_documents_have_every_key);
+  g_test_add_func ("/config/tpm-without-a-configuration", test_tcti);
   g_test_add_func ("/config/table-is-sound", test_table_is_sound);
   return g_test_run ();
 }
