@@ -4,6 +4,7 @@
 #include "store/dps-quarantine.h"
 
 #include "common/dps-io.h"
+#include "common/dps-log.h"
 #include "store/dps-durable.h"
 #include "store/dps-roster.h"
 
@@ -14,6 +15,7 @@
 
 #define MAX_SAME_NAME 1000
 #define FOREIGN_PREFIX "foreign-"
+#define FOREIGN_MAX 16u
 
 /* -1 with *absent set and no error where there is none. */
 static int
@@ -80,15 +82,83 @@ dps_quarantine_move (int dir_fd, const char *name, GError **error)
   return move_as (dir_fd, name, name, error);
 }
 
+typedef struct
+{
+  char *name;
+  struct timespec moved; /* a rename changes the inode */
+} Foreign;
+
+static void
+foreign_clear (gpointer data)
+{
+  g_free (((Foreign *) data)->name);
+}
+
+static int
+oldest_first (gconstpointer a, gconstpointer b)
+{
+  const Foreign *x = a, *y = b;
+
+  if (x->moved.tv_sec != y->moved.tv_sec)
+    return x->moved.tv_sec < y->moved.tv_sec ? -1 : 1;
+  if (x->moved.tv_nsec != y->moved.tv_nsec)
+    return x->moved.tv_nsec < y->moved.tv_nsec ? -1 : 1;
+  return g_strcmp0 (x->name, y->name);
+}
+
+static GArray *
+list_foreign (int fd, GError **error)
+{
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (Foreign));
+  g_auto (GStrv) names = dps_durable_list (fd, error);
+  struct stat st;
+
+  if (names == NULL)
+    return NULL;
+  g_array_set_clear_func (found, foreign_clear);
+  for (char **name = names; *name != NULL; name++)
+    if (g_str_has_prefix (*name, FOREIGN_PREFIX) &&
+        fstatat (fd, *name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+      {
+        Foreign one = { g_strdup (*name), st.st_ctim };
+
+        g_array_append_val (found, one);
+      }
+  g_array_sort (found, oldest_first);
+  return g_steal_pointer (&found);
+}
+
+/* Each change of the TPM adds some, and no reset need ever come. */
+static gboolean
+prune_foreign (int dir_fd, GError **error)
+{
+  dps_autofd fd = open_or_make (dir_fd, error);
+  g_autoptr (GArray) found = fd >= 0 ? list_foreign (fd, error) : NULL;
+
+  if (found == NULL)
+    return FALSE;
+  for (guint i = 0; i + FOREIGN_MAX < found->len; i++)
+    if (unlinkat (fd, g_array_index (found, Foreign, i).name, 0) < 0)
+      return dps_set_errno (error, errno, "removing the oldest");
+  return TRUE;
+}
+
 gboolean
 dps_quarantine_set_aside (int dir_fd, const char *name, GError **error)
 {
   g_autofree char *as = g_strconcat (FOREIGN_PREFIX, name, NULL);
+  g_autoptr (GError) local = NULL;
   struct stat st;
 
   if (fstatat (dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
     return errno == ENOENT || dps_set_errno (error, errno, "examining '%s'", name);
-  return move_as (dir_fd, name, as, error);
+  if (!move_as (dir_fd, name, as, error))
+    return FALSE;
+  if (!prune_foreign (dir_fd, &local))
+    dps_warning ((TOPIC ("store"), OBJECT (DPS_QUARANTINE_NAME)),
+                 "it holds more and more: %s",
+                 local->message);
+  return TRUE;
 }
 
 GArray *

@@ -11,7 +11,8 @@
 gboolean dps_quarantine_move (int dir_fd, const char *name, GError **error);
 
 /* The same for what is whole and another's, as foreign-name: no generation that is held
- * there for damage. An absent name is fine. */
+ * there for damage. An absent name is fine. The
+ * newest 16 of these are kept. */
 gboolean dps_quarantine_set_aside (int dir_fd, const char *name, GError **error);
 
 /* The numbers of the generations held there, newest first (dps_roster_read()); empty

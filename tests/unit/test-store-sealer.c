@@ -234,6 +234,46 @@ test_set_aside (StoreFixture *f, gconstpointer data)
   store_fixture_assert_names (f, ".", "lock");
 }
 
+static guint
+count_quarantine (StoreFixture *f, const char *prefix)
+{
+  g_autofree char *path = g_build_filename (f->path, "quarantine", NULL);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+  guint count = 0;
+
+  g_assert_nonnull (dir);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    count += g_str_has_prefix (name, prefix);
+  return count;
+}
+
+/* A host whose TPM changes and changes, and nobody resets: two files each time. */
+static void
+test_set_aside_is_bounded (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsSealer) host = swap_sealer (f, test_sealer_new ());
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < 20; i++)
+    {
+      store_fixture_commit (f, "one");
+      dps_store_set_aside (f->store, &error);
+      g_assert_no_error (error);
+      if (i == 0)
+        store_fixture_write (f, "quarantine/not-theirs", "x", 1);
+      else if (i == 1)
+        store_fixture_write (f, "quarantine/foreign-oldest", "x", 1);
+      else if (i == 7)
+        g_assert_cmpuint (count_quarantine (f, "foreign-oldest"), ==, 1);
+      g_assert_cmpuint (count_quarantine (f, "foreign-"), <=, 16);
+    }
+  g_assert_cmpuint (count_quarantine (f, "foreign-"), ==, 16);
+  g_assert_cmpuint (count_quarantine (f, "foreign-seal.v1"), ==, 8);
+  g_assert_cmpuint (count_quarantine (f, "foreign-oldest"), ==, 0);
+  g_assert_cmpuint (count_quarantine (f, "not-theirs"), ==, 1);
+}
+
 static void
 add (const char *path, void (*test) (StoreFixture *, gconstpointer))
 {
@@ -259,5 +299,6 @@ main (int argc, char **argv)
   add ("/store/sealer/failed-migration-loses-nothing", test_migration_fails);
   add ("/store/sealer/swap-while-open", test_swap_while_open);
   add ("/store/sealer/set-aside", test_set_aside);
+  add ("/store/sealer/set-aside-is-bounded", test_set_aside_is_bounded);
   return g_test_run ();
 }
