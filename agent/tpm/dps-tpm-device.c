@@ -15,6 +15,7 @@
 #define UNIX_PREFIX "unix:"
 #define PATH_LENGTH_MAX 100
 #define MANAGED_SUFFIX "rm0"
+#define MANAGED_PREFIX "tpmrm"
 
 const char *
 dps_tpm_device_path (const char *tcti)
@@ -101,6 +102,54 @@ has_raw_device (const char *path)
   return access (raw, F_OK) == 0;
 }
 
+/* Another node of a resource manager beside path, or NULL: a driver that is bound again
+ * may number its device anew. Which TPM that is nobody can say from its name. */
+static char *
+find_other (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *own = g_path_get_basename (path);
+  g_autoptr (GDir) dir = NULL;
+  const char *name;
+
+  if (!g_str_has_prefix (own, MANAGED_PREFIX))
+    return NULL;
+  dir = g_dir_open (folder, 0, NULL);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_prefix (name, MANAGED_PREFIX) && !g_str_equal (name, own))
+      return g_build_filename (folder, name, NULL);
+  return NULL;
+}
+
+static void
+fail_absent (const char *path, gboolean simulator, GError **error)
+{
+  g_autofree char *other = simulator ? NULL : find_other (path);
+
+  if (other != NULL)
+    g_set_error (error,
+                 DPS_TPM_ERROR,
+                 DPS_TPM_ERROR_NO_DEVICE,
+                 "the device '%s' is not there, but '%s' is; where that is this "
+                 "machine's TPM, set tcti=device:%s",
+                 path,
+                 other,
+                 other);
+  else if (has_raw_device (path))
+    g_set_error (error,
+                 DPS_TPM_ERROR,
+                 DPS_TPM_ERROR_RAW_ONLY,
+                 "'%s' is not there, only the device without a resource manager",
+                 path);
+  else
+    g_set_error (error,
+                 DPS_TPM_ERROR,
+                 DPS_TPM_ERROR_NO_DEVICE,
+                 "%s '%s' is not there",
+                 simulator ? "the simulator's socket" : "the device",
+                 path);
+}
+
 static int
 fail_to_open (const char *path, gboolean simulator, int code, GError **error)
 {
@@ -110,19 +159,7 @@ fail_to_open (const char *path, gboolean simulator, int code, GError **error)
     case ENXIO:
     case ENODEV:
     case ECONNREFUSED:
-      if (has_raw_device (path))
-        g_set_error (error,
-                     DPS_TPM_ERROR,
-                     DPS_TPM_ERROR_RAW_ONLY,
-                     "'%s' is not there, only the device without a resource manager",
-                     path);
-      else
-        g_set_error (error,
-                     DPS_TPM_ERROR,
-                     DPS_TPM_ERROR_NO_DEVICE,
-                     "%s '%s' is not there",
-                     simulator ? "the simulator's socket" : "the device",
-                     path);
+      fail_absent (path, simulator, error);
       return -1;
     case EACCES:
     case EPERM:

@@ -21,5 +21,5 @@ const char *dps_tpm_device_path (const char *tcti);
  * Each is a space of its own in the kernel's resource manager: closing it flushes what it
  * left behind. Never waits: where a simulator has as many users as it takes, that is
  * BUSY. -1 with DPS_TPM_ERROR NO_DEVICE, PERMISSION, RAW_ONLY, BUSY or FAILED; the text
- * names the path. */
+ * names the path, and for NO_DEVICE another resource manager's node that is there. */
 int dps_tpm_device_open (const char *tcti, GError **error);

@@ -55,6 +55,17 @@ assert_fails (const char *prefix, const char *dir, const char *name, DpsTpmError
 }
 
 static void
+assert_fails_plainly (const char *prefix, const char *dir, const char *name)
+{
+  g_autofree char *tcti = g_strdup_printf ("%s%s/%s", prefix, dir, name);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (dps_tpm_device_open (tcti, &error), ==, -1);
+  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_NO_DEVICE);
+  g_assert_true (g_str_has_suffix (error->message, "' is not there"));
+}
+
+static void
 touch (const char *dir, const char *name, mode_t mode)
 {
   g_autofree char *path = g_build_filename (dir, name, NULL);
@@ -115,6 +126,28 @@ test_open (void)
   remove_all (dir, "tpm0", "tpmrm0");
 }
 
+/* As after an unbind and a bind of the driver. */
+static void
+test_other_number (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("dps-tpm.XXXXXX", NULL);
+  g_autofree char *tcti = g_strdup_printf ("device:%s/tpmrm0", dir);
+  g_autofree char *advice = g_strdup_printf ("set tcti=device:%s/tpmrm1", dir);
+  g_autoptr (GError) error = NULL;
+
+  touch (dir, "tpm1", 0600);
+  assert_fails ("device:", dir, "tpmrm0", DPS_TPM_ERROR_NO_DEVICE);
+  touch (dir, "tpmrm1", 0600);
+  g_assert_cmpint (dps_tpm_device_open (tcti, &error), ==, -1);
+  g_assert_error (error, DPS_TPM_ERROR, DPS_TPM_ERROR_NO_DEVICE);
+  g_assert_nonnull (strstr (error->message, advice));
+  g_clear_error (&error);
+  /* A name of another kind, and a socket, are the operator's own. */
+  assert_fails_plainly ("device:", dir, "chip0");
+  assert_fails_plainly ("unix:", dir, "tpmrm0");
+  remove_all (dir, "tpm1", "tpmrm1");
+}
+
 /* A simulator that is stopped, and has as many users as it takes: nothing waits for it.
  */
 static void
@@ -164,6 +197,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/tpm/device/check", test_check);
   g_test_add_func ("/tpm/device/open", test_open);
+  g_test_add_func ("/tpm/device/other-number", test_other_number);
   g_test_add_func ("/tpm/device/stopped", test_stopped);
   g_test_add_func ("/tpm/device/permission", test_permission);
   return g_test_run ();
