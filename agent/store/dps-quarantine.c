@@ -132,11 +132,12 @@ list_foreign (int fd, GError **error)
 static gboolean
 prune_foreign (int dir_fd, GError **error)
 {
-  dps_autofd fd = open_or_make (dir_fd, error);
+  gboolean absent;
+  dps_autofd fd = open_existing (dir_fd, &absent, error);
   g_autoptr (GArray) found = fd >= 0 ? list_foreign (fd, error) : NULL;
 
   if (found == NULL)
-    return FALSE;
+    return absent;
   for (guint i = 0; i + FOREIGN_MAX < found->len; i++)
     if (unlinkat (fd, g_array_index (found, Foreign, i).name, 0) < 0)
       return dps_set_errno (error, errno, "removing the oldest");
