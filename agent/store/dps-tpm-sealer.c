@@ -12,6 +12,7 @@
 #include "tpm/dps-tpm-device.h"
 #include "tpm/dps-tpm-error.h"
 #include "tpm/dps-tpm-seal.h"
+#include "tpm/dps-tpm-visit.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -25,20 +26,10 @@ struct _DpsTpmSealer
 {
   GObject parent_instance;
 
-  char *tcti;
-  DpsSecret *owner_auth;
-  DpsSecret *srk_auth;
+  DpsTpmAccess *access;
   GBytes *file; /* the seal.v1 that t was in */
   DpsSecret *t; /* NULL before it was unsealed */
 };
-
-/* One operation's use of the TPM. */
-typedef struct
-{
-  int fd;
-  DpsTpm *tpm;
-  DpsTpmKey primary;
-} Visit;
 
 static void dps_tpm_sealer_iface_init (DpsSealerInterface *iface);
 
@@ -47,72 +38,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (DpsTpmSealer,
                                G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (DPS_TYPE_SEALER,
                                                       dps_tpm_sealer_iface_init))
-
-static void
-visit_end (Visit *self)
-{
-  if (self->tpm != NULL)
-    dps_tpm_drop_key (self->tpm, &self->primary);
-  g_clear_pointer (&self->tpm, dps_tpm_free);
-  dps_close_fd (&self->fd);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Visit, visit_end)
-
-static gboolean
-set_auth (DpsTpm *tpm, DpsTpmAuth auth, const DpsSecret *password, GError **error)
-{
-  return password == NULL || dps_tpm_set_auth (tpm,
-                                               auth,
-                                               dps_secret_data (password),
-                                               dps_secret_size (password),
-                                               error);
-}
-
-static gboolean
-visit_begin (Visit *self, DpsTpmSealer *sealer, GError **error)
-{
-  self->fd = dps_tpm_device_open (sealer->tcti, error);
-  if (self->fd < 0)
-    return FALSE;
-  self->tpm = dps_tpm_new (self->fd, error);
-  return self->tpm != NULL &&
-         set_auth (self->tpm, DPS_TPM_AUTH_OWNER, sealer->owner_auth, error) &&
-         set_auth (self->tpm, DPS_TPM_AUTH_SRK, sealer->srk_auth, error);
-}
-
-static gboolean
-make_primary (Visit *self, GError **error)
-{
-  return dps_tpm_create_primary (self->tpm,
-                                 ESYS_TR_RH_OWNER,
-                                 dps_tpm_template_ecc_srk (),
-                                 &self->primary,
-                                 error);
-}
-
-/* A storage root key that others put there serves as it is; but one that
- * dictionary-attack protection covers would count each power cut. */
-static gboolean
-choose_primary (Visit *self, DpsSealPrimary *kind, GError **error)
-{
-  gboolean found;
-
-  if (!dps_tpm_read_key (self->tpm, DPS_TPM_HANDLE_SRK, &self->primary, &found, error))
-    return FALSE;
-  *kind = DPS_SEAL_PRIMARY_SRK;
-  if (found && dps_tpm_is_storage_parent (&self->primary.public) &&
-      dps_tpm_is_unguarded (&self->primary.public))
-    return TRUE;
-  dps_tpm_drop_key (self->tpm, &self->primary);
-  *kind = DPS_SEAL_PRIMARY_ECC;
-  return make_primary (self, error);
-}
-
-static gboolean
-name_equal (const TPM2B_NAME *a, const TPM2B_NAME *b)
-{
-  return a->size == b->size && memcmp (a->name, b->name, a->size) == 0;
-}
 
 /* Whether the key, made anew where a clear has taken it from its handle, has that Name.
  */
@@ -138,7 +63,7 @@ is_made_again (DpsTpm *tpm,
       g_propagate_error (error, g_steal_pointer (&local));
       return FALSE;
     }
-  *same = name_equal (&key.name, name);
+  *same = dps_tpm_name_equal (&key.name, name);
   dps_tpm_drop_key (tpm, &key);
   return TRUE;
 }
@@ -158,7 +83,7 @@ find_ek (DpsTpm *tpm, const TPM2B_NAME *name, gboolean *same, GError **error)
     return FALSE;
   if (found)
     {
-      *same = name_equal (&key.name, name);
+      *same = dps_tpm_name_equal (&key.name, name);
       dps_tpm_drop_key (tpm, &key);
       return TRUE;
     }
@@ -167,11 +92,10 @@ find_ek (DpsTpm *tpm, const TPM2B_NAME *name, gboolean *same, GError **error)
 }
 
 static gboolean
-fail_other_primary (Visit *self, const DpsSeal *seal, GError **error)
+fail_other_primary (DpsTpmVisit *self, const DpsSeal *seal, GError **error)
 {
   gboolean same;
 
-  dps_tpm_drop_key (self->tpm, &self->primary);
   if (!find_ek (self->tpm, &seal->ek_name, &same, error))
     return FALSE;
   if (same)
@@ -189,42 +113,23 @@ fail_other_primary (Visit *self, const DpsSeal *seal, GError **error)
   return FALSE;
 }
 
-/* A handle is empty as well where the key was only taken from it, or where the owner
- * hierarchy is switched off: nothing but a key that can be made, and is another, shows
- * that the seed is another. */
-static gboolean
-make_again (Visit *self, const DpsSeal *seal, GError **error)
-{
-  if (!make_primary (self, error))
-    return FALSE;
-  if (seal->primary == DPS_SEAL_PRIMARY_ECC ||
-      name_equal (&self->primary.name, &seal->primary_name))
-    return TRUE;
-  dps_tpm_drop_key (self->tpm, &self->primary);
-  return dps_tpm_create_primary (self->tpm,
-                                 ESYS_TR_RH_OWNER,
-                                 dps_tpm_template_rsa_srk (),
-                                 &self->primary,
-                                 error);
-}
-
 /* The primary that seal names, and no other. */
 static gboolean
-find_primary (Visit *self, const DpsSeal *seal, GError **error)
+find_primary (DpsTpmVisit *self, const DpsSeal *seal, GError **error)
 {
-  gboolean found = FALSE;
+  gboolean same;
 
-  if (seal->primary == DPS_SEAL_PRIMARY_SRK &&
-      !dps_tpm_read_key (self->tpm, DPS_TPM_HANDLE_SRK, &self->primary, &found, error))
+  if (!dps_tpm_visit_find_primary (self,
+                                   seal->primary == DPS_SEAL_PRIMARY_SRK,
+                                   &seal->primary_name,
+                                   &same,
+                                   error))
     return FALSE;
-  if (!found && !make_again (self, seal, error))
-    return FALSE;
-  return name_equal (&self->primary.name, &seal->primary_name) ||
-         fail_other_primary (self, seal, error);
+  return same || fail_other_primary (self, seal, error);
 }
 
 static DpsSecret *
-unseal_with (Visit *self, const DpsSeal *seal, GError **error)
+unseal_with (DpsTpmVisit *self, const DpsSeal *seal, GError **error)
 {
   g_autoptr (DpsSecret) t =
       dps_tpm_unseal (self->tpm, &self->primary, &seal->public, &seal->private, error);
@@ -255,13 +160,14 @@ keep (DpsTpmSealer *self, GBytes *file, DpsSecret *t)
 static gboolean
 open_seal (DpsTpmSealer *self, GBytes *file, GError **error)
 {
-  g_auto (Visit) visit = { .fd = -1 };
+  g_auto (DpsTpmVisit) visit = DPS_TPM_VISIT_INIT;
   g_autoptr (DpsSecret) t = NULL;
   DpsSeal seal;
 
   if (self->file != NULL && g_bytes_equal (self->file, file))
     return TRUE;
-  if (!dps_seal_unpack (file, &seal, error) || !visit_begin (&visit, self, error) ||
+  if (!dps_seal_unpack (file, &seal, error) ||
+      !dps_tpm_visit_begin (&visit, self->access, error) ||
       !find_primary (&visit, &seal, error))
     return FALSE;
   t = unseal_with (&visit, &seal, error);
@@ -278,7 +184,7 @@ read_seal (int dir_fd, GError **error)
 }
 
 static gboolean
-note_ek (Visit *self, DpsSeal *seal, GError **error)
+note_ek (DpsTpmVisit *self, DpsSeal *seal, GError **error)
 {
   DpsTpmKey ek = { 0 };
   gboolean found;
@@ -294,7 +200,7 @@ note_ek (Visit *self, DpsSeal *seal, GError **error)
 /* Writes seal.v1, and opens what came back from the disk before anything relies on it. */
 static gboolean
 write_and_check (DpsTpmSealer *self,
-                 Visit *visit,
+                 DpsTpmVisit *visit,
                  const DpsSeal *seal,
                  int dir_fd,
                  GError **error)
@@ -323,14 +229,17 @@ write_and_check (DpsTpmSealer *self,
 static gboolean
 make_seal (DpsTpmSealer *self, int dir_fd, GError **error)
 {
-  g_auto (Visit) visit = { .fd = -1 };
+  g_auto (DpsTpmVisit) visit = DPS_TPM_VISIT_INIT;
   g_autoptr (DpsSecret) t = dps_secret_new_empty (T_SIZE);
   DpsSeal seal = { 0 };
+  gboolean persistent;
 
   if (!dps_openssl_random (dps_secret_edit (t), T_SIZE, error) ||
-      !visit_begin (&visit, self, error) ||
-      !choose_primary (&visit, &seal.primary, error) || !note_ek (&visit, &seal, error))
+      !dps_tpm_visit_begin (&visit, self->access, error) ||
+      !dps_tpm_visit_choose_primary (&visit, &persistent, error) ||
+      !note_ek (&visit, &seal, error))
     return FALSE;
+  seal.primary = persistent ? DPS_SEAL_PRIMARY_SRK : DPS_SEAL_PRIMARY_ECC;
   seal.primary_name = visit.primary.name;
   return dps_tpm_seal (visit.tpm,
                        &visit.primary,
@@ -473,9 +382,7 @@ dps_tpm_sealer_finalize (GObject *object)
 {
   DpsTpmSealer *self = DPS_TPM_SEALER (object);
 
-  g_free (self->tcti);
-  g_clear_pointer (&self->owner_auth, dps_secret_unref);
-  g_clear_pointer (&self->srk_auth, dps_secret_unref);
+  g_clear_pointer (&self->access, dps_tpm_access_unref);
   g_clear_pointer (&self->file, g_bytes_unref);
   g_clear_pointer (&self->t, dps_secret_unref);
   G_OBJECT_CLASS (dps_tpm_sealer_parent_class)->finalize (object);
@@ -497,16 +404,14 @@ dps_tpm_sealer_new (const char *tcti, DpsSecret *owner_auth, DpsSecret *srk_auth
 {
   DpsTpmSealer *self = g_object_new (DPS_TYPE_TPM_SEALER, NULL);
 
-  self->tcti = g_strdup (tcti);
-  self->owner_auth = owner_auth != NULL ? dps_secret_ref (owner_auth) : NULL;
-  self->srk_auth = srk_auth != NULL ? dps_secret_ref (srk_auth) : NULL;
+  self->access = dps_tpm_access_new (tcti, owner_auth, srk_auth);
   return DPS_SEALER (self);
 }
 
 gboolean
 dps_tpm_sealer_is_there (DpsTpmSealer *self, GError **error)
 {
-  dps_autofd fd = dps_tpm_device_open (self->tcti, error);
+  dps_autofd fd = dps_tpm_device_open (dps_tpm_access_get_tcti (self->access), error);
 
   return fd >= 0;
 }
