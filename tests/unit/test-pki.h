@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <openssl/x509.h>
+
+/* Keys and certificates made on the spot, for tests. Everything returned is the caller's;
+ * what OpenSSL refuses ends the test. */
+
+/* "RSA-2048", "RSA-1024", "RSA-3072", "P-256", "P-384", "P-521", "ED25519". */
+EVP_PKEY *test_pki_key (const char *kind);
+
+typedef struct
+{
+  const char *name; /* the common name; NULL = no subject at all */
+  EVP_PKEY *key;
+  X509 *issuer; /* NULL = itself */
+  EVP_PKEY *issuer_key;
+  gboolean ca;
+} TestPkiRequest;
+
+/* Unsigned, valid for the hour before and after now: to be made worse. */
+X509 *test_pki_draft (const TestPkiRequest *request);
+void test_pki_sign (X509 *certificate, const TestPkiRequest *request);
+
+/* Both at once. */
+X509 *test_pki_certificate (const TestPkiRequest *request);
+
+GBytes *test_pki_der (X509 *certificate);
+/* One PEM block. */
+char *test_pki_pem (X509 *certificate);
