@@ -4,16 +4,15 @@
 #include "core/dps-attempt.h"
 #include "common/dps-error.h"
 #include "common/dps-log.h"
+#include "core/dps-assignment.h"
 #include "core/dps-attestation.h"
 #include "core/dps-authorization.h"
 #include "core/dps-challenge.h"
-#include "core/dps-hub-check.h"
 #include "core/dps-plugin-cause.h"
 #include "core/dps-registrar.h"
 #include "core/dps-step.h"
 #include "core/dps-summary.h"
 #include "dps/dps-pacing.h"
-#include "net/dps-endpoint.h"
 
 #define REGISTRATION_DEADLINE (15 * 60 * G_USEC_PER_SEC)
 #define TOKEN_TTL 3600
@@ -50,7 +49,7 @@ struct _DpsAttempt
   guint timer;
   gulong cancelled_handler;
 
-  DpsRegistration *registration; /* the assignment */
+  DpsAssignment assignment;
   DpsIdentity *identity;
 };
 
@@ -66,7 +65,7 @@ dps_attempt_finalize (GObject *object)
   g_clear_pointer (&self->attestation, dps_attestation_free);
   g_clear_pointer (&self->authorization, dps_secret_unref);
   g_clear_pointer (&self->answer, dps_secret_unref);
-  g_clear_pointer (&self->registration, dps_registration_free);
+  g_clear_pointer (&self->assignment.registration, dps_registration_free);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_clear_object (&self->signer);
   g_clear_object (&self->config);
@@ -134,129 +133,35 @@ fail (DpsAttempt *self, DpsFailureKind kind, const GError *error)
  */
 
 static void
-on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
+on_proven (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (DpsAttempt) self = data;
-  g_autofree char *detail = NULL;
-  DpsFailureKind unsigned_why;
-  DpsProofVerdict verdict = dps_hub_check_finish (result, &detail, &unsigned_why);
+  DpsFailure *failure = NULL;
 
-  if (g_cancellable_is_cancelled (self->cancellable))
-    finish (self, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
-  else if (unsigned_why != DPS_FAILURE_NONE)
-    finish (self, dps_failure_new (unsigned_why, "signing with the new hub key"));
-  else if (verdict == DPS_PROOF_REFUSED)
-    finish (self, dps_failure_new (DPS_FAILURE_HUB_REFUSED, "%s", detail));
-  else
-    {
-      self->identity->verified = verdict == DPS_PROOF_VERIFIED;
-      if (!self->identity->verified)
-        dps_warning ((TOPIC ("hub"), OBJECT (self->identity->hub)),
-                     "the new identity could not be shown to its hub: %s",
-                     detail);
-      finish (self, NULL);
-    }
+  self->identity = dps_assignment_prove_finish (result, &failure);
+  finish (self, failure);
 }
 
-/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key. */
-static DpsIdentity *
-make_identity (DpsAttempt *self, DpsSecret *hub_key)
-{
-  const DpsRegistration *registration = self->registration;
-  DpsIdentity *identity = dps_identity_new ();
-
-  identity->hub = g_strdup (registration->assigned_hub);
-  identity->device_id = g_strdup (registration->device_id);
-  identity->registration_id = g_strdup (self->attestation->registration_id);
-  identity->attestation =
-      g_strdup (dps_config_get_string (self->config, DPS_CONFIG_ATTESTATION));
-  identity->config_digest = dps_config_dup_identity_digest (self->config);
-  identity->payload = g_strdup (registration->payload);
-  identity->shape = hub_key ? DPS_SHAPE_PLUGIN : DPS_SHAPE_KEY;
-  if (hub_key != NULL)
-    identity->blob = dps_secret_ref (hub_key);
-  else
-    identity->key = dps_secret_ref (self->attestation->key);
-  identity->assigned_at = (guint64) g_get_real_time ();
-  return identity;
-}
-
-static void
-prove (DpsAttempt *self, DpsSecret *hub_key)
-{
-  self->identity = make_identity (self, hub_key);
-  if (hub_key != NULL)
-    dps_signer_adopt (self->signer, self->attestation->setup);
-  dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
-  dps_hub_check_async (self->config,
-                       dps_settings_get_sessions (self->settings),
-                       self->signer,
-                       self->identity,
-                       TRUE,
-                       self->clock_offset,
-                       self->cancellable,
-                       on_hub_checked,
-                       g_object_ref (self));
-}
-
-static void
-on_hub_key (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (DpsAttempt) self = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (DpsSecret) hub_key = dps_challenge_answer_finish (result, &error);
-
-  if (hub_key == NULL)
-    finish (self, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
-  else
-    prove (self, hub_key);
-}
-
-static gboolean
-check_hub (DpsAttempt *self, const DpsRegistration *registration, GError **error)
-{
-  const char *endpoint = dps_config_get_string (self->config, DPS_CONFIG_ENDPOINT);
-  g_autofree char *warning = NULL;
-
-  if (!dps_endpoint_check_hub (registration->assigned_hub,
-                               dps_endpoint_cloud (endpoint),
-                               &warning,
-                               error))
-    return FALSE;
-  if (warning != NULL)
-    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)), "%s", warning);
-  if (registration->connection_profile != NULL &&
-      g_ascii_strcasecmp (registration->connection_profile, "classic") != 0)
-    dps_warning ((TOPIC ("hub"), OBJECT (registration->assigned_hub)),
-                 "the hub has the connection profile '%s', which this version does not "
-                 "know",
-                 registration->connection_profile);
-  return TRUE;
-}
-
-/* Takes registration. The key with which a TPM signs toward the hub comes with it, as a
- * second challenge. */
+/* Takes registration. */
 static void
 take_assignment (DpsAttempt *self, DpsRegistration *registration)
 {
-  g_autoptr (GError) error = NULL;
-
-  self->registration = registration;
-  if (!check_hub (self, registration, &error))
-    {
-      fail (self, DPS_FAILURE_BAD_ASSIGNMENT, error);
-      return;
-    }
   /* DPS is done with; its connection would only idle while the hub is asked. */
   g_clear_pointer (&self->registrar, dps_registrar_free);
-  if (self->challenge == DPS_CHALLENGE_ANSWERED)
-    dps_challenge_answer_async (self->attestation->setup,
-                                registration->authentication_key,
-                                self->cancellable,
-                                on_hub_key,
-                                g_object_ref (self));
-  else
-    prove (self, NULL);
+  self->assignment = (DpsAssignment){
+    .settings = self->settings,
+    .config = self->config,
+    .report = self->report,
+    .signer = self->signer,
+    .attestation = self->attestation,
+    .registration = registration,
+    .challenged = self->challenge == DPS_CHALLENGE_ANSWERED,
+    .clock_offset = self->clock_offset,
+  };
+  dps_assignment_prove_async (&self->assignment,
+                              self->cancellable,
+                              on_proven,
+                              g_object_ref (self));
 }
 
 /* --- registering and assigning ---------------------------------------------------------

@@ -109,7 +109,7 @@ teardown (Player *self, gconstpointer data)
   tls_server_free (self->server);
 }
 
-/* As dps-attempt.c does before it makes an identity of it. */
+/* As dps-assignment.c does before it makes an identity of it. */
 static const char *
 take_assignment (const DpsRegistration *registration, Outcome *out)
 {
