@@ -44,7 +44,8 @@ key_is_current (DpsConfig *config, DpsKeeper *keeper, const DpsIdentity *identit
   DpsKeyFacts facts = dps_group_key_facts (config, keeper);
   const DpsImportedKey *stored = facts.stored;
 
-  return stored == NULL || stored->registration_id == NULL ||
+  return identity->shape != DPS_SHAPE_KEY || stored == NULL ||
+         stored->registration_id == NULL ||
          dps_group_key_choose (&facts) != DPS_KEY_STORED ||
          dps_group_key_is (stored, identity->key);
 }

@@ -5,6 +5,7 @@
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 #include "core/dps-plugin-runner.h"
+#include "dps/dps-certificate.h"
 
 #include <string.h>
 
@@ -13,6 +14,8 @@
 #define FIELD_HEAD 6
 /* A payload of the largest answer, and all else. */
 #define VAULT_MAX (96u * 1024u)
+/* Of RSA 8192, and some. */
+#define PKCS8_MAX (8u * 1024u)
 
 typedef enum
 {
@@ -33,6 +36,7 @@ typedef enum
   TAG_VERIFIED = 18,
   TAG_ASSIGNED_AT = 19,
   TAG_BLOB = 20,
+  TAG_CHAIN = 21,
 } Tag;
 
 DpsIdentity *
@@ -58,6 +62,7 @@ dps_identity_copy (const DpsIdentity *self)
   copy->shape = self->shape;
   copy->key = self->key ? dps_secret_ref (self->key) : NULL;
   copy->blob = self->blob ? dps_secret_ref (self->blob) : NULL;
+  copy->chain = g_strdup (self->chain);
   copy->verified = self->verified;
   copy->assigned_at = self->assigned_at;
   return copy;
@@ -83,6 +88,7 @@ dps_identity_unref (DpsIdentity *self)
   g_free (self->payload);
   g_clear_pointer (&self->key, dps_secret_unref);
   g_clear_pointer (&self->blob, dps_secret_unref);
+  g_free (self->chain);
   g_free (self);
 }
 
@@ -225,6 +231,7 @@ write_vault (const DpsVault *self, Writer *writer)
   put_number (writer, TAG_VERIFIED, identity->verified);
   put_number (writer, TAG_ASSIGNED_AT, identity->assigned_at);
   put_secret (writer, TAG_BLOB, identity->blob);
+  put_text (writer, TAG_CHAIN, identity->chain);
 }
 
 DpsSecret *
@@ -336,6 +343,17 @@ take_imported (DpsVault *self, const Field *field, GError **error)
          damaged ("a registration id that is none", error);
 }
 
+/* Whatever signs for it, a chain that cannot be shown is none. */
+static gboolean
+take_chain (const Field *field, char **chain, GError **error)
+{
+  g_autoptr (DpsCertificateChain) parsed =
+      dps_certificate_chain_new_from_pem ((const char *) field->data, field->size, NULL);
+
+  return parsed != NULL ? take_text (field, chain, error)
+                        : damaged ("a certificate chain that is none", error);
+}
+
 static gboolean
 take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **error)
 {
@@ -385,6 +403,8 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
         return damaged ("a blob of the wrong size", error);
       identity->blob = dps_secret_new (field->data, field->size);
       return TRUE;
+    case TAG_CHAIN:
+      return take_chain (field, &identity->chain, error);
     default:
       return damaged ("a field this version does not know", error);
     }
@@ -394,10 +414,21 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
 static gboolean
 has_its_secret (const DpsIdentity *identity)
 {
-  if (identity->shape == DPS_SHAPE_KEY)
-    return identity->key != NULL && identity->blob == NULL;
-  return identity->shape == DPS_SHAPE_PLUGIN && identity->blob != NULL &&
-         identity->key == NULL;
+  gboolean key = identity->key != NULL, blob = identity->blob != NULL;
+
+  switch (identity->shape)
+    {
+    case DPS_SHAPE_KEY:
+      return key && !blob && identity->chain == NULL;
+    case DPS_SHAPE_PLUGIN:
+      return blob && !key && identity->chain == NULL;
+    case DPS_SHAPE_CERTIFICATE:
+      return identity->chain != NULL && !(key && blob) &&
+             (!key || (dps_secret_size (identity->key) > 0 &&
+                       dps_secret_size (identity->key) <= PKCS8_MAX));
+    default:
+      return FALSE;
+    }
 }
 
 static gboolean

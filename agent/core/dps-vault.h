@@ -16,7 +16,7 @@ typedef enum
 {
   DPS_SHAPE_KEY = 1,        /* symmetric bytes; the agent signs */
   DPS_SHAPE_PLUGIN = 2,     /* an opaque blob; a plugin child signs */
-  DPS_SHAPE_CERTIFICATE = 3 /* chain and key */
+  DPS_SHAPE_CERTIFICATE = 3 /* a chain, and a key or who has it */
 } DpsShape;
 
 typedef struct
@@ -29,8 +29,12 @@ typedef struct
   char *config_digest;   /* of the configuration it was made with */
   char *payload;         /* JSON text of the custom allocation, or NULL */
   DpsShape shape;
-  DpsSecret *key;      /* shape key, else NULL */
-  DpsSecret *blob;     /* shape plugin: what its answer returned; else NULL */
+  DpsSecret *key;      /* shape key: the bytes; certificate: PKCS#8 DER, where the agent
+                          made the key; else NULL */
+  DpsSecret *blob;     /* shape plugin: what its answer returned; certificate: the key
+                          that the agent made in the TPM; else NULL. A certificate with
+                          neither is the plugin's to sign for, in the slot "hub" */
+  char *chain;         /* shape certificate: PEM, leaf first; else NULL */
   gboolean verified;   /* the hub accepted it */
   guint64 assigned_at; /* µs since the epoch */
 } DpsIdentity;

@@ -3,8 +3,12 @@
 
 #include "core/dps-vault.h"
 #include "common/dps-error.h"
+#include "test-pki.h"
 
 #include <string.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY, EVP_PKEY_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509, X509_free)
 
 static DpsVault *
 full_vault (void)
@@ -95,6 +99,56 @@ test_plugin_round_trip (void)
     }
 }
 
+/* A leaf and its authority, as PEM. */
+static char *
+make_chain (void)
+{
+  g_autoptr (EVP_PKEY) key = test_pki_key ("P-256");
+  TestPkiRequest ca = { .name = "site", .key = key, .ca = TRUE };
+  g_autoptr (X509) issuer = test_pki_certificate (&ca);
+  TestPkiRequest leaf = { .name = "reg-01",
+                          .key = key,
+                          .issuer = issuer,
+                          .issuer_key = key };
+  g_autoptr (X509) certificate = test_pki_certificate (&leaf);
+  g_autofree char *first = test_pki_pem (certificate);
+  g_autofree char *second = test_pki_pem (issuer);
+
+  return g_strconcat (first, second, NULL);
+}
+
+static DpsVault *
+certificate_vault (void)
+{
+  DpsVault *vault = full_vault ();
+
+  vault->identity->shape = DPS_SHAPE_CERTIFICATE;
+  g_clear_pointer (&vault->identity->key, dps_secret_unref);
+  vault->identity->chain = make_chain ();
+  return vault;
+}
+
+static void
+test_certificate_round_trip (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsVault) vault = certificate_vault ();
+  g_autoptr (DpsIdentity) copy = dps_identity_copy (vault->identity);
+  g_autoptr (DpsSecret) bytes = dps_vault_pack (vault, &error);
+  g_autoptr (DpsVault) back = dps_vault_unpack (bytes, &error);
+  DpsIdentity *both[] = { copy, NULL };
+
+  g_assert_no_error (error);
+  both[1] = back->identity;
+  for (gsize i = 0; i < G_N_ELEMENTS (both); i++)
+    {
+      g_assert_cmpint (both[i]->shape, ==, DPS_SHAPE_CERTIFICATE);
+      g_assert_cmpstr (both[i]->chain, ==, vault->identity->chain);
+      g_assert_null (both[i]->key);
+      g_assert_null (both[i]->blob);
+    }
+}
+
 /* Each shape with its own secret, that alone, and of a size it can have. */
 static void
 test_secret_of_the_shape (void)
@@ -104,21 +158,31 @@ test_secret_of_the_shape (void)
     DpsShape shape;
     gsize key; /* bytes; 0 = none */
     gsize blob;
+    gboolean chain;
     gboolean good;
   } rows[] = {
-    { DPS_SHAPE_KEY, 16, 0, TRUE },
-    { DPS_SHAPE_KEY, 0, 0, FALSE },
-    { DPS_SHAPE_KEY, 0, 16, FALSE },
-    { DPS_SHAPE_KEY, 16, 16, FALSE },
-    { DPS_SHAPE_PLUGIN, 0, 1, TRUE },
-    { DPS_SHAPE_PLUGIN, 0, 16 * 1024, TRUE },
-    { DPS_SHAPE_PLUGIN, 0, 16 * 1024 + 1, FALSE },
-    { DPS_SHAPE_PLUGIN, 0, 0, FALSE },
-    { DPS_SHAPE_PLUGIN, 16, 0, FALSE },
-    { DPS_SHAPE_PLUGIN, 16, 16, FALSE },
-    { DPS_SHAPE_CERTIFICATE, 16, 0, FALSE },
-    { DPS_SHAPE_CERTIFICATE, 0, 16, FALSE },
+    { DPS_SHAPE_KEY, 16, 0, FALSE, TRUE },
+    { DPS_SHAPE_KEY, 0, 0, FALSE, FALSE },
+    { DPS_SHAPE_KEY, 0, 16, FALSE, FALSE },
+    { DPS_SHAPE_KEY, 16, 16, FALSE, FALSE },
+    { DPS_SHAPE_KEY, 16, 0, TRUE, FALSE },
+    { DPS_SHAPE_PLUGIN, 0, 1, FALSE, TRUE },
+    { DPS_SHAPE_PLUGIN, 0, 16 * 1024, FALSE, TRUE },
+    { DPS_SHAPE_PLUGIN, 0, 16 * 1024 + 1, FALSE, FALSE },
+    { DPS_SHAPE_PLUGIN, 0, 0, FALSE, FALSE },
+    { DPS_SHAPE_PLUGIN, 16, 0, FALSE, FALSE },
+    { DPS_SHAPE_PLUGIN, 16, 16, FALSE, FALSE },
+    { DPS_SHAPE_PLUGIN, 0, 1, TRUE, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 16, 0, FALSE, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 0, 16, FALSE, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 0, 0, FALSE, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 0, 0, TRUE, TRUE },
+    { DPS_SHAPE_CERTIFICATE, 185, 0, TRUE, TRUE },
+    { DPS_SHAPE_CERTIFICATE, 8 * 1024 + 1, 0, TRUE, FALSE },
+    { DPS_SHAPE_CERTIFICATE, 0, 16, TRUE, TRUE },
+    { DPS_SHAPE_CERTIFICATE, 185, 16, TRUE, FALSE },
   };
+  g_autofree char *chain = make_chain ();
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
@@ -133,12 +197,43 @@ test_secret_of_the_shape (void)
       g_clear_pointer (&identity->key, dps_secret_unref);
       identity->key = rows[i].key ? dps_secret_new_empty (rows[i].key) : NULL;
       identity->blob = rows[i].blob ? dps_secret_new_empty (rows[i].blob) : NULL;
+      identity->chain = rows[i].chain ? g_strdup (chain) : NULL;
       bytes = dps_vault_pack (vault, &error);
       g_assert_no_error (error);
       back = dps_vault_unpack (bytes, &error);
       g_assert_cmpint (back != NULL, ==, rows[i].good);
       if (!rows[i].good)
         g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
+    }
+}
+
+static void
+test_chain_is_checked (void)
+{
+  g_autofree char *good = make_chain ();
+  g_autofree char *long_text = g_strnfill (16 * 1024, '\n');
+  g_autofree char *damaged = g_strdup (good);
+  g_autofree char *too_long = g_strconcat (good, long_text, NULL);
+  g_autofree char *with_key =
+      g_strconcat (good,
+                   "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                   NULL);
+  const char *const rows[] = { "", "x", damaged, too_long, with_key };
+
+  damaged[strlen (damaged) / 2] = '!';
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsVault) vault = certificate_vault ();
+      g_autoptr (DpsSecret) bytes = NULL;
+
+      g_test_message ("row %" G_GSIZE_FORMAT, i);
+      g_free (vault->identity->chain);
+      vault->identity->chain = g_strdup (rows[i]);
+      bytes = dps_vault_pack (vault, &error);
+      g_assert_no_error (error);
+      g_assert_null (dps_vault_unpack (bytes, &error));
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_FAILED);
     }
 }
 
@@ -207,7 +302,8 @@ test_refuses (void)
     { "vault1\0\x10\0\0\0\x01\x01", 13 },               /* short number */
     { "vault1\0\x10\0\0\0\x08\0\0\0\0\0\0\0\x09", 20 }, /* unknown shape */
     { "vault1\0\x14\0\0\0\0", 12 },                     /* empty blob */
-    { "vault1\0\x15\0\0\0\x01x", 13 },                  /* the tag after it */
+    { "vault1\0\x15\0\0\0\x01x", 13 },                  /* no chain */
+    { "vault1\0\x16\0\0\0\x01x", 13 },                  /* the tag after it */
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
@@ -272,6 +368,8 @@ main (int argc, char **argv)
   dps_secret_init ();
   g_test_add_func ("/vault/round-trip", test_round_trip);
   g_test_add_func ("/vault/round-trip-of-a-plugin", test_plugin_round_trip);
+  g_test_add_func ("/vault/round-trip-of-a-certificate", test_certificate_round_trip);
+  g_test_add_func ("/vault/checks-the-chain", test_chain_is_checked);
   g_test_add_func ("/vault/secret-of-the-shape", test_secret_of_the_shape);
   g_test_add_func ("/vault/parts-are-optional", test_parts);
   g_test_add_func ("/vault/refuses-every-cut", test_every_cut_is_refused);
