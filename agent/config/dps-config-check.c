@@ -57,6 +57,30 @@ is_usual_id_scope (const char *scope)
   return g_regex_match_simple ("^0[a-z]{2}[0-9A-Za-z]{6,}$", scope, 0, 0);
 }
 
+/* Versions are dates, so their texts are in order; the preview of a date has all that the
+ * version of that date has. */
+static gboolean
+issues_certificates (const char *version)
+{
+  return strncmp (version, DPS_CONFIG_API_VERSION_ISSUING, strlen ("YYYY-MM-DD")) >= 0;
+}
+
+static gboolean
+check_issuing (DpsConfig *self, const char *version, GError **error)
+{
+  if (!dps_config_get_boolean (self, DPS_CONFIG_CERTIFICATE_ISSUANCE) ||
+      issues_certificates (version))
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "this API version issues no certificates, which certificate-issuance=yes"
+               " (%s) asks for; write %s, or remove one of the lines",
+               dps_config_get_source (self, DPS_CONFIG_CERTIFICATE_ISSUANCE),
+               DPS_CONFIG_API_VERSION_ISSUING);
+  return FALSE;
+}
+
 static gboolean
 check_api_version (const char *version, GError **error)
 {
@@ -71,6 +95,26 @@ check_api_version (const char *version, GError **error)
                        DPS_ERROR_INVALID_ARGUMENT,
                        "the value is no API version; write YYYY-MM-DD or"
                        " YYYY-MM-DD-preview, or remove the line");
+  return FALSE;
+}
+
+/* RFC 5280, ub-common-name. */
+#define COMMON_NAME_MAX 64u
+
+static gboolean
+check_fits_certificate (DpsConfig *self, const char *registration_id, GError **error)
+{
+  if (!dps_config_get_boolean (self, DPS_CONFIG_CERTIFICATE_ISSUANCE) ||
+      strlen (registration_id) <= COMMON_NAME_MAX)
+    return TRUE;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "the value has more than the %u characters that a certificate can name,"
+               " and certificate-issuance=yes (%s) asks for one; shorten it, or remove"
+               " that line",
+               COMMON_NAME_MAX,
+               dps_config_get_source (self, DPS_CONFIG_CERTIFICATE_ISSUANCE));
   return FALSE;
 }
 
@@ -180,9 +224,10 @@ check_one (DpsConfig *self, DpsConfigId id, GError **error)
     case DPS_CONFIG_ID_SCOPE:
       return check_id_scope (value, error);
     case DPS_CONFIG_REGISTRATION_ID:
-      return dps_name_check_registration_id (value, error);
+      return dps_name_check_registration_id (value, error) &&
+             check_fits_certificate (self, value, error);
     case DPS_CONFIG_API_VERSION:
-      return check_api_version (value, error);
+      return check_api_version (value, error) && check_issuing (self, value, error);
     case DPS_CONFIG_TPM_TCTI:
       return check_tcti (value, error);
     case DPS_CONFIG_PERSIST_HANDLE:

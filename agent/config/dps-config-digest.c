@@ -40,6 +40,16 @@ append_tpm (DpsConfig *self, GString *text)
                             dps_config_get_string (self, ids[i]));
 }
 
+/* Only where it is asked for: digests of before stay what they were. */
+static void
+append_issuance (DpsConfig *self, GString *text)
+{
+  if (dps_config_get_boolean (self, DPS_CONFIG_CERTIFICATE_ISSUANCE))
+    g_string_append_printf (text,
+                            "%s=yes\n",
+                            dps_config_key (DPS_CONFIG_CERTIFICATE_ISSUANCE)->key);
+}
+
 char *
 dps_config_dup_identity_digest (DpsConfig *self)
 {
@@ -71,5 +81,6 @@ dps_config_dup_identity_digest (DpsConfig *self)
     }
   append_plugin_settings (self, text);
   append_tpm (self, text);
+  append_issuance (self, text);
   return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
 }

@@ -60,12 +60,17 @@ static const DpsConfigKey keys[] = {
     .group = "provisioning", .key = "api-version", .type = DPS_CONFIG_TYPE_STRING,
     .fallback = "2021-06-01",
     .text = "Version of the device API to ask for, as YYYY-MM-DD or"
-            " YYYY-MM-DD-preview." },
+            " YYYY-MM-DD-preview. With certificate-issuance=yes the default is"
+            " " DPS_CONFIG_API_VERSION_ISSUING ", and an older one is an error." },
   [DPS_CONFIG_CERTIFICATE_ISSUANCE] = {
     .group = "provisioning", .key = "certificate-issuance",
     .type = DPS_CONFIG_TYPE_BOOLEAN, .fallback = "no",
-    .lacks = "ask for operational certificates",
-    .text = "Whether to ask the service for an operational certificate." },
+    .text = "Whether to ask the service for a certificate with which this device shows"
+            " itself to its hub, whatever it is attested by. Its key is made in the TPM"
+            " where that seals the store and has the curve P-384, else it lies in the"
+            " store. The agent renews the certificate after 80 % of its lifetime. The"
+            " enrolment needs a certificate policy, and the registration id at most 64"
+            " characters." },
   [DPS_CONFIG_SPLAY_SECONDS] = {
     .group = "provisioning", .key = "splay-seconds", .type = DPS_CONFIG_TYPE_UINT,
     .fallback = "30", .min = 0, .max = 3600,

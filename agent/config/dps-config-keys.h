@@ -77,6 +77,10 @@ typedef struct
   const char *text;
 } DpsConfigGroup;
 
+/* The oldest device API that issues certificates (dps-protocol §2.9), and the default
+ * where one is to be issued. */
+#define DPS_CONFIG_API_VERSION_ISSUING "2025-07-01-preview"
+
 #define DPS_CONFIG_CONSUMER "consumer"
 #define DPS_CONFIG_PLUGIN "plugin" /* every [plugin NAME] that has no row of its own */
 

@@ -265,12 +265,22 @@ dps_config_load (const DpsConfigPaths *paths, GError **error)
   return g_steal_pointer (&self);
 }
 
+/* One default hangs on another key. */
+static const char *
+fallback_of (DpsConfig *self, DpsConfigId id)
+{
+  if (id == DPS_CONFIG_API_VERSION &&
+      dps_config_get_boolean (self, DPS_CONFIG_CERTIFICATE_ISSUANCE))
+    return DPS_CONFIG_API_VERSION_ISSUING;
+  return dps_config_key (id)->fallback;
+}
+
 const char *
 dps_config_get_string (DpsConfig *self, DpsConfigId id)
 {
   g_return_val_if_fail (DPS_IS_CONFIG (self) && id < DPS_CONFIG_N_KEYS, NULL);
 
-  return self->values[id] != NULL ? self->values[id] : dps_config_key (id)->fallback;
+  return self->values[id] != NULL ? self->values[id] : fallback_of (self, id);
 }
 
 const char *

@@ -92,9 +92,10 @@ GHashTable *dps_config_read_secrets_of (DpsConfig *self,
 GBytes *dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error);
 
 /* SHA-256, as lower-case hex, of what the identity depends on: endpoint, id-scope,
- * registration-id, attestation, the settings of a plugin from elsewhere, and with
- * attestation=tpm tcti, ek-template and registration-id-form. Kept beside an identity to
- * see that the configuration changed. The caller's. */
+ * registration-id, attestation, the settings of a plugin from elsewhere, with
+ * attestation=tpm tcti, ek-template and registration-id-form, and
+ * certificate-issuance=yes. Kept beside an identity to see that the configuration
+ * changed. The caller's. */
 char *dps_config_dup_identity_digest (DpsConfig *self);
 
 /* Effective values with their sources, as configuration text and as JSON object group →

@@ -61,9 +61,8 @@ on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
     }
 }
 
-/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key. */
 static DpsIdentity *
-make_identity (const DpsAssignment *self, DpsSecret *hub_key)
+make_identity (const DpsAssignment *self)
 {
   const DpsRegistration *registration = self->registration;
   DpsIdentity *identity = dps_identity_new ();
@@ -75,25 +74,28 @@ make_identity (const DpsAssignment *self, DpsSecret *hub_key)
       g_strdup (dps_config_get_string (self->config, DPS_CONFIG_ATTESTATION));
   identity->config_digest = dps_config_dup_identity_digest (self->config);
   identity->payload = g_strdup (registration->payload);
+  identity->assigned_at = (guint64) g_get_real_time ();
+  return identity;
+}
+
+/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key. */
+static void
+give_credential (const DpsAssignment *self, DpsIdentity *identity, DpsSecret *hub_key)
+{
   identity->shape = hub_key ? DPS_SHAPE_PLUGIN : DPS_SHAPE_KEY;
   if (hub_key != NULL)
     identity->blob = dps_secret_ref (hub_key);
   else
     identity->key = dps_secret_ref (self->attestation->key);
-  identity->assigned_at = (guint64) g_get_real_time ();
-  return identity;
 }
 
 /* Consumes task. */
 static void
-prove (GTask *task, DpsSecret *hub_key)
+show_to_hub (GTask *task)
 {
   Proof *proof = g_task_get_task_data (task);
   const DpsAssignment *self = proof->assignment;
 
-  proof->identity = make_identity (self, hub_key);
-  if (hub_key != NULL)
-    dps_signer_adopt (self->signer, self->attestation->setup);
   dps_report_move (self->report, DPS_STATE_PROVING, NULL, 0);
   dps_hub_check_async (self->config,
                        dps_settings_get_sessions (self->settings),
@@ -104,6 +106,39 @@ prove (GTask *task, DpsSecret *hub_key)
                        g_task_get_cancellable (task),
                        on_hub_checked,
                        task);
+}
+
+/* Consumes task. */
+static void
+prove (GTask *task, DpsSecret *hub_key)
+{
+  Proof *proof = g_task_get_task_data (task);
+  const DpsAssignment *self = proof->assignment;
+
+  proof->identity = make_identity (self);
+  give_credential (self, proof->identity, hub_key);
+  if (hub_key != NULL)
+    dps_signer_adopt (self->signer, self->attestation->setup);
+  show_to_hub (task);
+}
+
+/* What the host was attested with stays the onboarding credential. Consumes task. */
+static void
+prove_issued (GTask *task)
+{
+  Proof *proof = g_task_get_task_data (task);
+  const DpsAssignment *self = proof->assignment;
+  DpsFailure *failure = NULL;
+
+  proof->identity = make_identity (self);
+  if (dps_issuance_take (self->issuance,
+                         self->registration->issued_chain,
+                         g_get_real_time () + self->clock_offset,
+                         proof->identity,
+                         &failure))
+    show_to_hub (task);
+  else
+    finish (task, failure);
 }
 
 static void
@@ -156,6 +191,8 @@ dps_assignment_prove_async (const DpsAssignment *self,
   g_task_set_task_data (task, proof, (GDestroyNotify) proof_free);
   if (!check_hub (self, &error))
     finish (task, dps_failure_new_from_error (DPS_FAILURE_BAD_ASSIGNMENT, error));
+  else if (self->issuance != NULL)
+    prove_issued (task);
   else if (self->challenged)
     dps_challenge_answer_async (self->attestation->setup,
                                 self->registration->authentication_key,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dps-attestation.h"
+#include "core/dps-issuance.h"
 #include "core/dps-report.h"
 #include "core/dps-settings.h"
 #include "core/dps-signer.h"
@@ -20,8 +21,9 @@ typedef struct
   DpsSigner *signer;
   DpsAttestation *attestation;
   DpsRegistration *registration;
-  gboolean challenged; /* a second challenge has the key toward the hub */
-  gint64 clock_offset; /* added to our clock to date tokens, in µs */
+  DpsIssuance *issuance; /* of the certificate that was asked for, or NULL */
+  gboolean challenged;   /* a second challenge has the key toward the hub */
+  gint64 clock_offset;   /* added to our clock to date tokens, in µs */
 } DpsAssignment;
 
 /* Checks that the assigned hub may be one, makes the identity, and shows it to the hub;

@@ -29,10 +29,12 @@ struct _DpsAttempt
   DpsReport *report;
   DpsSigner *signer;
   DpsImportedKey *imported_key;
+  gboolean tpm_sealed;
   GTask *task; /* of the run */
   GCancellable *cancellable;
 
   DpsAttestation *attestation;
+  DpsIssuance *issuance; /* of the certificate that is asked for, or NULL */
   DpsRegistrar *registrar;
   DpsSecret *authorization; /* the token; NULL before the challenge */
   DpsChallengeState challenge;
@@ -61,6 +63,7 @@ dps_attempt_finalize (GObject *object)
   DpsAttempt *self = DPS_ATTEMPT (object);
 
   g_clear_pointer (&self->registrar, dps_registrar_free);
+  g_clear_pointer (&self->issuance, dps_issuance_free);
   g_clear_pointer (&self->imported_key, dps_imported_key_unref);
   g_clear_pointer (&self->attestation, dps_attestation_free);
   g_clear_pointer (&self->authorization, dps_secret_unref);
@@ -93,6 +96,7 @@ dps_attempt_new (DpsSettings *settings,
                  DpsReport *report,
                  DpsSigner *signer,
                  DpsImportedKey *imported_key,
+                 gboolean tpm_sealed,
                  DpsPollHistory *polls)
 {
   DpsAttempt *self = g_object_new (DPS_TYPE_ATTEMPT, NULL);
@@ -102,6 +106,7 @@ dps_attempt_new (DpsSettings *settings,
   self->report = g_object_ref (report);
   self->signer = g_object_ref (signer);
   self->imported_key = imported_key ? dps_imported_key_ref (imported_key) : NULL;
+  self->tpm_sealed = tpm_sealed;
   self->polls = polls;
   return self;
 }
@@ -155,6 +160,7 @@ take_assignment (DpsAttempt *self, DpsRegistration *registration)
     .signer = self->signer,
     .attestation = self->attestation,
     .registration = registration,
+    .issuance = self->issuance,
     .challenged = self->challenge == DPS_CHALLENGE_ANSWERED,
     .clock_offset = self->clock_offset,
   };
@@ -427,6 +433,36 @@ answer_challenge (DpsAttempt *self, const DpsServiceError *challenge)
  */
 
 static void
+begin_registration (DpsAttempt *self)
+{
+  dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
+  self->registrar = dps_registrar_new (self->settings, self->attestation);
+  if (self->issuance != NULL)
+    dps_registrar_set_certificate_request (self->registrar,
+                                           dps_issuance_get_request (self->issuance));
+  if (self->attestation->key != NULL)
+    authorise (self);
+  else
+    {
+      self->challenge = DPS_CHALLENGE_DUE;
+      register_now (self);
+    }
+}
+
+static void
+on_request_made (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (DpsAttempt) self = data;
+  DpsFailure *failure = NULL;
+
+  self->issuance = dps_issuance_begin_finish (result, &failure);
+  if (self->issuance == NULL)
+    finish (self, failure);
+  else
+    begin_registration (self);
+}
+
+static void
 on_attested (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (DpsAttempt) self = data;
@@ -434,25 +470,25 @@ on_attested (GObject *source, GAsyncResult *result, gpointer data)
 
   self->attestation = dps_attestation_finish (result, &failure);
   if (self->attestation == NULL)
-    finish (self, failure);
-  else
     {
-      dps_report_set_string (self->report,
-                             "registration-id",
-                             self->attestation->registration_id);
-      dps_summary_show_plugin_usable (self->report,
-                                      self->settings,
-                                      &self->attestation->confinement);
-      dps_report_move (self->report, DPS_STATE_REGISTERING, NULL, 0);
-      self->registrar = dps_registrar_new (self->settings, self->attestation);
-      if (self->attestation->key != NULL)
-        authorise (self);
-      else
-        {
-          self->challenge = DPS_CHALLENGE_DUE;
-          register_now (self);
-        }
+      finish (self, failure);
+      return;
     }
+  dps_report_set_string (self->report,
+                         "registration-id",
+                         self->attestation->registration_id);
+  dps_summary_show_plugin_usable (self->report,
+                                  self->settings,
+                                  &self->attestation->confinement);
+  if (dps_config_get_boolean (self->config, DPS_CONFIG_CERTIFICATE_ISSUANCE))
+    dps_issuance_begin_async (self->config,
+                              self->tpm_sealed,
+                              self->attestation->registration_id,
+                              self->cancellable,
+                              on_request_made,
+                              g_object_ref (self));
+  else
+    begin_registration (self);
 }
 
 /* A wait between polls is the one place where nothing else would notice the cancelling.

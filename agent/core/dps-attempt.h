@@ -17,14 +17,16 @@
 #define DPS_TYPE_ATTEMPT (dps_attempt_get_type ())
 G_DECLARE_FINAL_TYPE (DpsAttempt, dps_attempt, DPS, ATTEMPT, GObject)
 
-/* settings has a configuration in force, which is the attempt's from now on. imported_key
- * may be NULL. signer has what it needs to sign with the new identity when the attempt
- * has ended. These are referenced; polls is borrowed and outlives the run: the limit on
- * polls holds over attempts too. */
+/* tpm_sealed: what is stored is sealed by the TPM, so the key of a certificate that the
+ * service issues is made there. settings has a configuration in force, which is the
+ * attempt's from now on. imported_key may be NULL. signer has what it needs to sign with
+ * the new identity when the attempt has ended. These are referenced; polls is borrowed
+ * and outlives the run: the limit on polls holds over attempts too. */
 DpsAttempt *dps_attempt_new (DpsSettings *settings,
                              DpsReport *report,
                              DpsSigner *signer,
                              DpsImportedKey *imported_key,
+                             gboolean tpm_sealed,
                              DpsPollHistory *polls);
 
 void dps_attempt_run_async (DpsAttempt *self,

@@ -252,6 +252,13 @@ dps_keeper_get_protection (DpsKeeper *self)
 }
 
 gboolean
+dps_keeper_is_sealed_by_tpm (DpsKeeper *self)
+{
+  return g_strcmp0 (self->protection, dps_protection_name (DPS_PROTECTION_TPM2_HOST)) ==
+         0;
+}
+
+gboolean
 dps_keeper_is_read_only (DpsKeeper *self)
 {
   return self->read_only;

@@ -65,6 +65,10 @@ const char *dps_keeper_get_overruled_file (DpsKeeper *self);
 /* "tpm2+host" or "host", or "none" while nothing is stored; static. */
 const char *dps_keeper_get_protection (DpsKeeper *self);
 
+/* Whether a TPM seals what is stored, or, where nothing is, what would be, once the store
+ * was prepared (DPS_OPENING_PREPARE). */
+gboolean dps_keeper_is_sealed_by_tpm (DpsKeeper *self);
+
 /* Whether changes fail for want of a writable file system (dps_store_is_read_only()). */
 gboolean dps_keeper_is_read_only (DpsKeeper *self);
 

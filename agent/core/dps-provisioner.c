@@ -288,8 +288,12 @@ start_attempt (DpsProvisioner *self, Want want)
       return;
     }
   self->cancellable = g_cancellable_new ();
-  self->attempt =
-      dps_attempt_new (self->settings, self->report, self->signer, key, &self->polls);
+  self->attempt = dps_attempt_new (self->settings,
+                                   self->report,
+                                   self->signer,
+                                   key,
+                                   dps_keeper_is_sealed_by_tpm (self->keeper),
+                                   &self->polls);
   dps_attempt_run_async (self->attempt,
                          self->cancellable,
                          on_attempt_done,

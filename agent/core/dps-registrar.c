@@ -11,6 +11,7 @@ struct _DpsRegistrar
   char *registration_id;
   char *payload;
   GBytes *endorsement_key, *storage_root_key; /* or NULL */
+  GBytes *certificate_request;                /* or NULL */
   DpsHttp *http; /* made by the first request, in its worker */
   DpsClient *client;
 };
@@ -47,12 +48,21 @@ dps_registrar_new (DpsSettings *settings, const DpsAttestation *attestation)
 }
 
 void
+dps_registrar_set_certificate_request (DpsRegistrar *self, GBytes *request)
+{
+  g_return_if_fail (self->certificate_request == NULL);
+
+  self->certificate_request = g_bytes_ref (request);
+}
+
+void
 dps_registrar_free (DpsRegistrar *self)
 {
   g_clear_pointer (&self->client, dps_client_free);
   g_clear_pointer (&self->http, dps_http_free);
   g_clear_pointer (&self->endorsement_key, g_bytes_unref);
   g_clear_pointer (&self->storage_root_key, g_bytes_unref);
+  g_clear_pointer (&self->certificate_request, g_bytes_unref);
   g_free (self->registration_id);
   g_free (self->payload);
   dps_http_sessions_unref (self->sessions);
@@ -77,14 +87,17 @@ open_client (DpsRegistrar *self, GError **error)
   return TRUE;
 }
 
-/* A TPM's keys go with every PUT, as most clients do it (dps-protocol §5.4). */
+/* A TPM's keys go with every PUT, as most clients do it (dps-protocol §5.4), and so does
+ * a request for a certificate. */
 static void
 put (Request *request, GCancellable *cancellable, DpsExchange *exchange)
 {
   DpsRegistrar *self = request->registrar;
   DpsRegisterParams params = { .body = { .payload = self->payload,
                                          .endorsement_key = self->endorsement_key,
-                                         .storage_root_key = self->storage_root_key },
+                                         .storage_root_key = self->storage_root_key,
+                                         .certificate_request =
+                                             self->certificate_request },
                                .authorization = request->authorization };
 
   dps_client_register (self->client,

@@ -15,6 +15,8 @@ typedef struct _DpsRegistrar DpsRegistrar;
  * of it. */
 DpsRegistrar *dps_registrar_new (DpsSettings *settings,
                                  const DpsAttestation *attestation);
+/* DER PKCS#10 that goes with every PUT from now on; referenced. */
+void dps_registrar_set_certificate_request (DpsRegistrar *self, GBytes *request);
 /* Ends the connection. */
 void dps_registrar_free (DpsRegistrar *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsRegistrar, dps_registrar_free)

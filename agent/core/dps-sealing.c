@@ -4,6 +4,7 @@
 #include "core/dps-sealing.h"
 #include "common/dps-error.h"
 #include "common/dps-log.h"
+#include "core/dps-tpm-setup.h"
 #include "store/dps-host-sealer.h"
 #include "store/dps-tpm-sealer.h"
 #include "tpm/dps-tpm-error.h"
@@ -44,19 +45,10 @@ dps_sealing_free (DpsSealing *self)
   g_free (self);
 }
 
-/* What cannot be read is no password; the TPM says so if it wants one. */
 static DpsSecret *
 read_auth (DpsConfig *config, DpsConfigId id)
 {
-  g_autoptr (GError) error = NULL;
-  DpsSecret *auth;
-
-  if (config == NULL || dps_config_get_string (config, id) == NULL)
-    return NULL;
-  auth = dps_config_read_secret (config, id, &error);
-  if (auth == NULL)
-    dps_warning ((TOPIC ("store")), "a password of the TPM: %s", error->message);
-  return auth;
+  return config != NULL ? dps_tpm_setup_read_auth (config, id) : NULL;
 }
 
 static gboolean

@@ -134,8 +134,11 @@ take_assignment (const DpsOutcome *outcome,
                  DpsChallengeState challenge,
                  DpsFailure **failure)
 {
-  if (challenge == DPS_CHALLENGE_ANSWERED &&
-      outcome->reply->registration->authentication_key == NULL)
+  const DpsRegistration *registration = outcome->reply->registration;
+
+  /* With a certificate no key is needed toward the hub. */
+  if (challenge == DPS_CHALLENGE_ANSWERED && registration->authentication_key == NULL &&
+      registration->issued_chain == NULL)
     return fail (outcome, DPS_FAILURE_NO_HUB_KEY, failure);
   return DPS_STEP_ASSIGNED;
 }

@@ -401,7 +401,6 @@ static void
 test_not_supported (Fixture *f, gconstpointer data)
 {
   static const BadInput rows[] = {
-    { P "certificate-issuance=yes\n", ":2: [provisioning] certificate-issuance: ", "" },
     { P "attestation=x509\n", ":2: [provisioning] attestation: ", "X.509" },
     { N "require-private-address=yes\n", ":2: [network] require-private-address: ", "" },
     { N "require-private-address=no\n", ":2: [network] require-private-address: ", "" },
@@ -504,6 +503,23 @@ test_defaults (Fixture *f, gconstpointer data)
                         (GStrv) dps_config_get_strv (config, DPS_CONFIG_ADDRESS)),
                     ==,
                     0);
+}
+
+/* The default of one key follows another. */
+static void
+test_issuing_api_version (Fixture *f, gconstpointer data)
+{
+  g_autoptr (DpsConfig) config = NULL;
+  g_autofree char *text = NULL;
+
+  put (f, SITE, P "certificate-issuance=yes\n");
+  config = load (f);
+  g_assert_cmpstr (dps_config_get_string (config, DPS_CONFIG_API_VERSION),
+                   ==,
+                   "2025-07-01-preview");
+  g_assert_cmpstr (dps_config_get_source (config, DPS_CONFIG_API_VERSION), ==, "default");
+  text = dps_config_to_text (config);
+  g_assert_nonnull (strstr (text, "# default\napi-version=2025-07-01-preview\n"));
 }
 
 static void
@@ -790,6 +806,8 @@ test_required_keys (Fixture *f, gconstpointer data)
   g_assert_no_error (error);
 }
 
+#define ID_OF_65 "a123456789b123456789c123456789d123456789e123456789f123456789abcde"
+
 static void
 test_wrong_values (Fixture *f, gconstpointer data)
 {
@@ -810,6 +828,15 @@ test_wrong_values (Fixture *f, gconstpointer data)
     { "api-version=2021-13-01\n", ":6: [provisioning] api-version: ", "YYYY-MM-DD" },
     { "api-version=2021-06-01-beta\n", ":6: [provisioning] api-version: ", "-preview" },
     { "api-version=2021-06-01&x=y\n", ":6: [provisioning] api-version: ", "-preview" },
+    { "api-version=2021-06-01\ncertificate-issuance=yes\n",
+      ":6: [provisioning] api-version: ",
+      "issues no certificates" },
+    { "api-version=2025-06-30-preview\ncertificate-issuance=yes\n",
+      ":6: [provisioning] api-version: ",
+      "2025-07-01-preview" },
+    { "registration-id=" ID_OF_65 "\ncertificate-issuance=yes\n",
+      ":6: [provisioning] registration-id: ",
+      "64 characters" },
   };
 
   put (f, "agent.conf", COMPLETE);
@@ -827,6 +854,10 @@ test_usual_values_pass (Fixture *f, gconstpointer data)
 {
   static const char *const lines[] = {
     P "api-version=2025-07-01-preview\n",
+    P "api-version=2025-07-01-preview\ncertificate-issuance=yes\n",
+    P "api-version=2026-04-01\ncertificate-issuance=yes\n",
+    P "certificate-issuance=yes\n",
+    P "registration-id=" ID_OF_65 "\n",
     P "registration-id=GW-1:a.b_c\n",
     P "id-scope=0cn0000990D\n",
     P "endpoint=global.azure-devices-provisioning.net\n" N "allow-global-endpoint=true\n",
@@ -1125,6 +1156,7 @@ test_identity_digest (Fixture *f, gconstpointer data)
 {
   static const char *const same[] = {
     P "splay-seconds=7\napi-version=2019-03-31\n",
+    P "certificate-issuance=no\n",
     N "address=10.0.0.1\n",
     "[plugin symmetric-key]\nkey-file=/other\n",
     P "endpoint=Contoso-DPS.azure-devices-provisioning.net\nregistration-id=GW-1\n",
@@ -1136,6 +1168,7 @@ test_identity_digest (Fixture *f, gconstpointer data)
     P "registration-id=gw-2\n",
     P "registration-id=\n",
     P "attestation=\n",
+    P "certificate-issuance=yes\n",
   };
   g_autofree char *base = NULL;
 
@@ -1685,6 +1718,7 @@ main (int argc, char **argv)
   ADD ("never-repeats-values", test_values_are_not_repeated);
   ADD ("syntax", test_syntax);
   ADD ("defaults", test_defaults);
+  ADD ("issuing-api-version", test_issuing_api_version);
   ADD ("absent-directories", test_no_directories);
   ADD ("drop-ins/order", test_order);
   ADD ("drop-ins/masking", test_masking);

@@ -3,6 +3,7 @@
 
 #include "common/dps-error.h"
 #include "core/dps-certificate-request.h"
+#include "core/dps-issuance.h"
 #include "core/dps-issued-chain.h"
 #include "test-pki.h"
 
@@ -304,6 +305,94 @@ test_request_name (void)
   g_assert_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
 }
 
+/* --- an issuance -----------------------------------------------------------------------
+ */
+
+static void
+on_begun (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static DpsIssuance *
+begin (const char *registration_id, DpsFailure **failure)
+{
+  g_autoptr (DpsConfig) config = g_object_new (DPS_TYPE_CONFIG, NULL);
+  g_autoptr (GAsyncResult) result = NULL;
+
+  dps_issuance_begin_async (config, FALSE, registration_id, NULL, on_begun, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return dps_issuance_begin_finish (result, failure);
+}
+
+static GPtrArray *
+issue (DpsIssuance *issuance, const char *name)
+{
+  X509_REQ *request = parse (dps_issuance_get_request (issuance));
+  X509 *leaf = leaf_for (name, X509_REQ_get0_pubkey (request), NULL);
+  GPtrArray *issued = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+
+  g_ptr_array_add (issued, test_pki_der (leaf));
+  g_ptr_array_add (issued, test_pki_der (middle));
+  g_ptr_array_add (issued, test_pki_der (root));
+  X509_free (leaf);
+  X509_REQ_free (request);
+  return issued;
+}
+
+static void
+test_issuance (void)
+{
+  g_autoptr (DpsFailure) failure = NULL;
+  g_autoptr (DpsIssuance) issuance = begin (ID, &failure);
+  g_autoptr (GPtrArray) issued = issue (issuance, ID);
+  g_autoptr (DpsIdentity) identity = dps_identity_new ();
+  g_autoptr (DpsIssuedKey) key = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (
+      dps_issuance_take (issuance, issued, g_get_real_time (), identity, &failure));
+  g_assert_null (failure);
+  g_assert_cmpint (identity->shape, ==, DPS_SHAPE_CERTIFICATE);
+  g_assert_true (g_str_has_prefix (identity->chain, "-----BEGIN CERTIFICATE-----"));
+  g_assert_null (identity->blob);
+  key = dps_issued_key_open (identity->key, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_issuance_refused (void)
+{
+  g_autoptr (DpsFailure) failure = NULL;
+  g_autoptr (DpsFailure) other = NULL;
+  g_autoptr (DpsFailure) none = NULL;
+  g_autoptr (DpsFailure) garbage = NULL;
+  g_autoptr (DpsFailure) longer = NULL;
+  g_autoptr (DpsIssuance) issuance = begin (ID, &failure);
+  g_autoptr (GPtrArray) issued = issue (issuance, "edge-host-2");
+  g_autoptr (GPtrArray) empty =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  g_autoptr (DpsIdentity) identity = dps_identity_new ();
+  g_autofree char *id_of_65 = g_strnfill (65, 'a');
+  const gint64 now = g_get_real_time ();
+
+  g_assert_false (dps_issuance_take (issuance, issued, now, identity, &other));
+  g_assert_cmpint (other->kind, ==, DPS_FAILURE_ISSUED_CHAIN);
+  g_assert_false (dps_issuance_take (issuance, NULL, now, identity, &none));
+  g_assert_cmpint (none->kind, ==, DPS_FAILURE_NO_ISSUED_CHAIN);
+  g_clear_pointer (&none, dps_failure_unref);
+  g_assert_false (dps_issuance_take (issuance, empty, now, identity, &none));
+  g_assert_cmpint (none->kind, ==, DPS_FAILURE_NO_ISSUED_CHAIN);
+  g_ptr_array_add (empty, g_bytes_new_static ("0123", 4));
+  g_assert_false (dps_issuance_take (issuance, empty, now, identity, &garbage));
+  g_assert_cmpint (garbage->kind, ==, DPS_FAILURE_ISSUED_CHAIN);
+  g_assert_null (identity->chain);
+  g_assert_null (identity->key);
+  g_assert_null (begin (id_of_65, &longer));
+  g_assert_cmpint (longer->kind, ==, DPS_FAILURE_CONFIG_INVALID);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -321,6 +410,8 @@ main (int argc, char **argv)
   g_test_add_func ("/issued-chain/links", test_links);
   g_test_add_func ("/certificate-request/form", test_request);
   g_test_add_func ("/certificate-request/name", test_request_name);
+  g_test_add_func ("/issuance/taken", test_issuance);
+  g_test_add_func ("/issuance/refused", test_issuance_refused);
   status = g_test_run ();
   tear_down ();
   return status;

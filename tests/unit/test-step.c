@@ -205,6 +205,7 @@ typedef enum
   ANSWER_ASSIGNING,
   ANSWER_ASSIGNED,
   ANSWER_ASSIGNED_WITH_KEY,
+  ANSWER_ASSIGNED_WITH_CHAIN,
   ANSWER_FAILED,
   N_ANSWERS
 } Answer;
@@ -220,6 +221,7 @@ static const struct
     [ANSWER_ASSIGNING] = { DPS_STEP_POLL, NULL },
     [ANSWER_ASSIGNED] = { DPS_STEP_ASSIGNED, NULL },
     [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_ASSIGNED, NULL },
+    [ANSWER_ASSIGNED_WITH_CHAIN] = { DPS_STEP_ASSIGNED, NULL },
     [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
   },
   [DPS_CHALLENGE_DUE] = {
@@ -228,6 +230,7 @@ static const struct
     [ANSWER_ASSIGNING] = { DPS_STEP_FAIL, "DPS-E418" },
     [ANSWER_ASSIGNED] = { DPS_STEP_FAIL, "DPS-E418" },
     [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_FAIL, "DPS-E418" },
+    [ANSWER_ASSIGNED_WITH_CHAIN] = { DPS_STEP_FAIL, "DPS-E418" },
     [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
   },
   [DPS_CHALLENGE_ANSWERED] = {
@@ -236,6 +239,7 @@ static const struct
     [ANSWER_ASSIGNING] = { DPS_STEP_POLL, NULL },
     [ANSWER_ASSIGNED] = { DPS_STEP_FAIL, "DPS-E419" },
     [ANSWER_ASSIGNED_WITH_KEY] = { DPS_STEP_ASSIGNED, NULL },
+    [ANSWER_ASSIGNED_WITH_CHAIN] = { DPS_STEP_ASSIGNED, NULL },
     [ANSWER_FAILED] = { DPS_STEP_FAIL, "DPS-E410" },
   },
 };
@@ -250,6 +254,7 @@ check_tpm_step (DpsChallengeState challenge, Answer answer, gboolean polling)
   DpsExchange exchange = { .outcome = { .http_status = 200,
                                         .retry_after = DPS_PACING_NONE } };
   g_autoptr (DpsFailure) failure = NULL;
+  g_autoptr (GPtrArray) chain = g_ptr_array_new ();
 
   if (answer == ANSWER_CHALLENGE || answer == ANSWER_401)
     {
@@ -261,6 +266,8 @@ check_tpm_step (DpsChallengeState challenge, Answer answer, gboolean polling)
     exchange.outcome.reply = &reply;
   if (answer == ANSWER_ASSIGNED_WITH_KEY)
     registration.authentication_key = (char *) "QUJD";
+  if (answer == ANSWER_ASSIGNED_WITH_CHAIN)
+    registration.issued_chain = chain;
   reply.status = answer == ANSWER_ASSIGNING ? DPS_STATUS_ASSIGNING
                  : answer == ANSWER_FAILED  ? DPS_STATUS_FAILED
                                             : DPS_STATUS_ASSIGNED;
