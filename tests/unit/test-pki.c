@@ -15,7 +15,16 @@ test_pki_key (const char *kind)
 {
   EVP_PKEY *key;
 
-  if (g_str_has_prefix (kind, "RSA-"))
+  if (g_str_equal (kind, "RSA-PSS"))
+    {
+      EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name (NULL, kind, NULL);
+
+      key = NULL;
+      EVP_PKEY_keygen_init (context);
+      EVP_PKEY_keygen (context, &key);
+      EVP_PKEY_CTX_free (context);
+    }
+  else if (g_str_has_prefix (kind, "RSA-"))
     key = EVP_RSA_gen ((unsigned int) g_ascii_strtoull (kind + 4, NULL, 10));
   else if (g_str_has_prefix (kind, "P-"))
     key = EVP_EC_gen (kind);
@@ -115,4 +124,46 @@ test_pki_pem (X509 *certificate)
   pem = g_strndup (text, (gsize) size);
   BIO_free (bio);
   return pem;
+}
+
+GBytes *
+test_pki_signer_sign (gpointer data,
+                      const char *mechanism,
+                      const guint8 *digest,
+                      gsize size,
+                      GError **error)
+{
+  TestPkiSigner *self = data;
+  EVP_PKEY_CTX *context;
+  guchar signature[1024];
+  gsize length = sizeof signature;
+
+  g_atomic_int_inc (&self->calls);
+  self->mechanism = g_intern_string (mechanism);
+  if (self->fails_with != NULL)
+    {
+      g_propagate_error (error, g_error_copy (self->fails_with));
+      return NULL;
+    }
+  context = EVP_PKEY_CTX_new_from_pkey (NULL, self->key, NULL);
+  g_assert_cmpint (EVP_PKEY_sign_init (context), ==, 1);
+  g_assert_cmpint (EVP_PKEY_CTX_set_signature_md (context,
+                                                  size == 48 ? EVP_sha384 ()
+                                                             : EVP_sha256 ()),
+                   ==,
+                   1);
+  if (g_str_has_prefix (mechanism, "RSA-PSS"))
+    {
+      g_assert_cmpint (EVP_PKEY_CTX_set_rsa_padding (context, RSA_PKCS1_PSS_PADDING),
+                       ==,
+                       1);
+      g_assert_cmpint (EVP_PKEY_CTX_set_rsa_pss_saltlen (context, RSA_PSS_SALTLEN_DIGEST),
+                       ==,
+                       1);
+    }
+  g_assert_cmpint (EVP_PKEY_sign (context, signature, &length, digest, size), ==, 1);
+  EVP_PKEY_CTX_free (context);
+  if (self->spoil)
+    signature[length - 1] ^= 1;
+  return g_bytes_new (signature, length);
 }

@@ -7,7 +7,7 @@
 /* Keys and certificates made on the spot, for tests. Everything returned is the caller's;
  * what OpenSSL refuses ends the test. */
 
-/* "RSA-2048", "RSA-1024", "RSA-3072", "P-256", "P-384", "P-521", "ED25519". */
+/* "RSA-BITS", "P-256", "P-384", "P-521", "ED25519", "RSA-PSS". */
 EVP_PKEY *test_pki_key (const char *kind);
 
 typedef struct
@@ -29,3 +29,21 @@ X509 *test_pki_certificate (const TestPkiRequest *request);
 GBytes *test_pki_der (X509 *certificate);
 /* One PEM block. */
 char *test_pki_pem (X509 *certificate);
+
+/* What holds the private key of a DpsTlsSign, for tests. Counts may be read while nobody
+ * signs. */
+typedef struct
+{
+  EVP_PKEY *key;
+  gint calls;               /* how often test_pki_signer_sign() was called */
+  const char *mechanism;    /* of the last call; static */
+  const GError *fails_with; /* NULL = it signs */
+  gboolean spoil;           /* a bit of the signature is wrong */
+} TestPkiSigner;
+
+/* A DpsTlsSign; data is a TestPkiSigner. */
+GBytes *test_pki_signer_sign (gpointer data,
+                              const char *mechanism,
+                              const guint8 *digest,
+                              gsize size,
+                              GError **error);
