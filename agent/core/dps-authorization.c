@@ -2,8 +2,8 @@
 #include "config.h"
 
 #include "core/dps-authorization.h"
-#include "core/dps-challenge.h"
 #include "core/dps-plugin-cause.h"
+#include "core/dps-plugin-sign.h"
 #include "dps/dps-sas.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ static void
 on_signed (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) signature = dps_challenge_sign_finish (result, &error);
+  g_autoptr (GBytes) signature = dps_plugin_sign_finish (result, &error);
 
   finish (data,
           signature,
@@ -92,13 +92,14 @@ dps_authorization_sign_async (const DpsAttestation *attestation,
   if (attestation->key != NULL)
     sign_here (task, attestation->key, text);
   else
-    dps_challenge_sign_async (attestation->setup,
-                              DPS_CHALLENGE_SLOT_SERVICE,
-                              answer,
-                              text,
-                              cancellable,
-                              on_signed,
-                              task);
+    dps_plugin_sign_async (attestation->setup,
+                           DPS_PLUGIN_SLOT_SERVICE,
+                           DPS_PLUGIN_HMAC_SHA256,
+                           answer,
+                           text,
+                           cancellable,
+                           on_signed,
+                           task);
 }
 
 DpsSecret *

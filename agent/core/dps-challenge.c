@@ -2,32 +2,10 @@
 #include "config.h"
 
 #include "core/dps-challenge.h"
-#include "common/dps-error.h"
 #include "dps/dps-message.h"
 #include "tpm/dps-tpm-error.h"
 
 #include <string.h>
-
-#define MECHANISM "HMAC-SHA256"
-#define SIGNATURE_SIZE 32
-
-/* The task keeps the setup while its runner works. */
-static GTask *
-new_task (DpsPluginSetup *setup,
-          gpointer tag,
-          GCancellable *cancellable,
-          GAsyncReadyCallback callback,
-          gpointer data)
-{
-  GTask *task = g_task_new (NULL, cancellable, callback, data);
-
-  g_task_set_source_tag (task, tag);
-  g_task_set_check_cancellable (task, FALSE);
-  g_task_set_task_data (task,
-                        dps_plugin_setup_ref (setup),
-                        (GDestroyNotify) dps_plugin_setup_unref);
-  return task;
-}
 
 static DpsSecret *
 decode (const char *text, GError **error)
@@ -69,11 +47,16 @@ dps_challenge_answer_async (DpsPluginSetup *setup,
                             GAsyncReadyCallback callback,
                             gpointer data)
 {
-  g_autoptr (GTask) task =
-      new_task (setup, dps_challenge_answer_async, cancellable, callback, data);
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
   GError *error = NULL;
   g_autoptr (DpsSecret) challenge = decode (text, &error);
 
+  g_task_set_source_tag (task, dps_challenge_answer_async);
+  g_task_set_check_cancellable (task, FALSE);
+  /* The task keeps the setup while its runner works. */
+  g_task_set_task_data (task,
+                        dps_plugin_setup_ref (setup),
+                        (GDestroyNotify) dps_plugin_setup_unref);
   if (challenge == NULL)
     g_task_return_error (task, error);
   else
@@ -88,62 +71,6 @@ dps_challenge_answer_async (DpsPluginSetup *setup,
 
 DpsSecret *
 dps_challenge_answer_finish (GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static void
-on_signed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-  g_autoptr (GBytes) signature =
-      dps_plugin_runner_sign_finish (DPS_PLUGIN_RUNNER (source), result, &error);
-
-  if (signature == NULL)
-    g_task_return_error (task, error);
-  else if (g_bytes_get_size (signature) != SIGNATURE_SIZE)
-    g_task_return_new_error (task,
-                             DPS_ERROR,
-                             DPS_ERROR_REJECTED,
-                             "plugin %s: a signature of %" G_GSIZE_FORMAT
-                             " bytes, where HMAC-SHA-256 has %d",
-                             dps_plugin_runner_get_name (DPS_PLUGIN_RUNNER (source)),
-                             g_bytes_get_size (signature),
-                             SIGNATURE_SIZE);
-  else
-    g_task_return_pointer (task,
-                           g_steal_pointer (&signature),
-                           (GDestroyNotify) g_bytes_unref);
-}
-
-void
-dps_challenge_sign_async (DpsPluginSetup *setup,
-                          const char *slot,
-                          DpsSecret *blob,
-                          GBytes *bytes,
-                          GCancellable *cancellable,
-                          GAsyncReadyCallback callback,
-                          gpointer data)
-{
-  dps_plugin_runner_sign_async (setup->runner,
-                                setup->settings,
-                                setup->secrets,
-                                slot,
-                                MECHANISM,
-                                blob,
-                                bytes,
-                                cancellable,
-                                on_signed,
-                                new_task (setup,
-                                          dps_challenge_sign_async,
-                                          cancellable,
-                                          callback,
-                                          data));
-}
-
-GBytes *
-dps_challenge_sign_finish (GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
 }

@@ -16,17 +16,3 @@ void dps_challenge_answer_async (DpsPluginSetup *setup,
                                  GAsyncReadyCallback callback,
                                  gpointer data);
 DpsSecret *dps_challenge_answer_finish (GAsyncResult *result, GError **error);
-
-/* Whose identity signs. */
-#define DPS_CHALLENGE_SLOT_SERVICE "service"
-#define DPS_CHALLENGE_SLOT_HUB "hub"
-
-/* HMAC-SHA-256 over bytes with the key that the answer left in blob: 32 bytes. */
-void dps_challenge_sign_async (DpsPluginSetup *setup,
-                               const char *slot,
-                               DpsSecret *blob,
-                               GBytes *bytes,
-                               GCancellable *cancellable,
-                               GAsyncReadyCallback callback,
-                               gpointer data);
-GBytes *dps_challenge_sign_finish (GAsyncResult *result, GError **error);

@@ -4,6 +4,7 @@
 #include "core/dps-credential.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
+#include "core/dps-plugin-sign.h"
 #include "dps/dps-sas.h"
 
 #include <string.h>
@@ -35,38 +36,48 @@ sign_here (GTask *task, const DpsSecret *key, GBytes *bytes)
     g_task_return_error (task, error);
 }
 
+static void
+sign_by_plugin (GTask *task,
+                DpsSigner *signer,
+                DpsIdentity *identity,
+                const char *mechanism,
+                GBytes *bytes)
+{
+  dps_signer_sign_async (signer,
+                         identity,
+                         mechanism,
+                         bytes,
+                         g_task_get_cancellable (task),
+                         on_signed_by_plugin,
+                         g_object_ref (task));
+}
+
 void
 dps_credential_sign_async (DpsSigner *signer,
                            DpsIdentity *identity,
+                           const char *mechanism,
                            GBytes *bytes,
                            GCancellable *cancellable,
                            GAsyncReadyCallback callback,
                            gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+  gboolean hmac = g_str_equal (mechanism, DPS_PLUGIN_HMAC_SHA256);
 
   g_task_set_source_tag (task, dps_credential_sign_async);
-  switch (identity->shape)
-    {
-    case DPS_SHAPE_KEY:
-      sign_here (task, identity->key, bytes);
-      return;
-    case DPS_SHAPE_PLUGIN:
-      dps_signer_sign_async (signer,
-                             identity,
-                             bytes,
-                             cancellable,
-                             on_signed_by_plugin,
-                             g_steal_pointer (&task));
-      return;
-    case DPS_SHAPE_CERTIFICATE:
-    default:
-      g_task_return_new_error (task,
-                               DPS_ERROR,
-                               DPS_ERROR_NOT_SUPPORTED,
-                               "this version does not sign with this kind of "
-                               "credential");
-    }
+  if (identity->shape == DPS_SHAPE_KEY && hmac)
+    sign_here (task, identity->key, bytes);
+  else if (identity->shape == DPS_SHAPE_PLUGIN && hmac)
+    sign_by_plugin (task, signer, identity, mechanism, bytes);
+  else if (identity->shape == DPS_SHAPE_CERTIFICATE && !hmac && identity->key == NULL &&
+           identity->blob == NULL)
+    sign_by_plugin (task, signer, identity, mechanism, bytes);
+  else
+    g_task_return_new_error (task,
+                             DPS_ERROR,
+                             DPS_ERROR_NOT_SUPPORTED,
+                             "the credential of this host does not sign with %s",
+                             mechanism);
 }
 
 GBytes *
@@ -124,6 +135,16 @@ make_resource (const DpsIdentity *identity,
 
   if (!parse_audience (audience, &module, error))
     return NULL;
+  if (identity->shape == DPS_SHAPE_CERTIFICATE)
+    {
+      g_set_error (error,
+                   DPS_ERROR,
+                   DPS_ERROR_NOT_SUPPORTED,
+                   "the credential of this host is a certificate, and hub %s wants it in "
+                   "TLS instead of a token",
+                   identity->hub);
+      return NULL;
+    }
   if (ttl < 1 || ttl > DPS_TOKEN_TTL_MAX)
     {
       g_set_error (error,
@@ -183,6 +204,7 @@ dps_credential_create_token_async (DpsSigner *signer,
   text = dps_sas_string_to_sign (token->resource, token->expiry);
   dps_credential_sign_async (signer,
                              identity,
+                             DPS_PLUGIN_HMAC_SHA256,
                              text,
                              cancellable,
                              on_signed,

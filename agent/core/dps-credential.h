@@ -10,10 +10,12 @@
 #define DPS_TOKEN_TTL_MAX 3600u
 
 /* Signs bytes toward the hub, here or by the plugin of identity, for which signer is (it
- * may be NULL with shape key). The result is the caller's; errors of a plugin as
- * dps_signer_sign_async(). */
+ * may be NULL with shape key). mechanism is DPS_PLUGIN_HMAC_SHA256, or for a certificate
+ * one of dps-tls-identity.h with a digest for bytes; else DPS_ERROR_NOT_SUPPORTED. The
+ * result is the caller's; errors of a plugin as dps_signer_sign_async(). */
 void dps_credential_sign_async (DpsSigner *signer,
                                 DpsIdentity *identity,
+                                const char *mechanism,
                                 GBytes *bytes,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
@@ -23,8 +25,8 @@ GBytes *dps_credential_sign_finish (GAsyncResult *result, GError **error);
 /* A SAS token for the assigned hub (dps-protocol §6.2), the caller's. audience is
  * "device" or "module:ID"; now is Unix seconds by the service's clock; *expiry likewise,
  * set with a token only. DPS_ERROR_INVALID_ARGUMENT for another audience,
- * DPS_ERROR_LIMITS_EXCEEDED for a ttl outside 1 to DPS_TOKEN_TTL_MAX seconds, and what
- * signing fails with. */
+ * DPS_ERROR_LIMITS_EXCEEDED for a ttl outside 1 to DPS_TOKEN_TTL_MAX seconds,
+ * DPS_ERROR_NOT_SUPPORTED for a certificate, and what signing fails with. */
 void dps_credential_create_token_async (DpsSigner *signer,
                                         DpsIdentity *identity,
                                         const char *audience,

@@ -3,8 +3,8 @@
 
 #include "core/dps-signer.h"
 #include "common/dps-error.h"
-#include "core/dps-challenge.h"
 #include "core/dps-plugin-cause.h"
+#include "core/dps-plugin-sign.h"
 
 struct _DpsSigner
 {
@@ -22,6 +22,7 @@ static guint identity_lost;
 typedef struct
 {
   DpsIdentity *identity;
+  char *mechanism;
   GBytes *bytes;
   DpsSettings *settings; /* the signer's */
   DpsConfig *config;
@@ -33,6 +34,7 @@ static void
 signing_free (Signing *signing)
 {
   dps_identity_unref (signing->identity);
+  g_free (signing->mechanism);
   g_bytes_unref (signing->bytes);
   g_clear_object (&signing->config);
   g_clear_pointer (&signing->setup, dps_plugin_setup_unref);
@@ -118,7 +120,7 @@ on_signed (GObject *source, GAsyncResult *result, gpointer data)
   Signing *signing = g_task_get_task_data (task);
   g_autoptr (DpsFailure) failure = NULL;
   GError *error = NULL;
-  GBytes *signature = dps_challenge_sign_finish (result, &error);
+  GBytes *signature = dps_plugin_sign_finish (result, &error);
 
   if (signature != NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
@@ -146,13 +148,14 @@ sign (GTask *task)
 {
   Signing *signing = g_task_get_task_data (task);
 
-  dps_challenge_sign_async (signing->setup,
-                            DPS_CHALLENGE_SLOT_HUB,
-                            signing->identity->blob,
-                            signing->bytes,
-                            g_task_get_cancellable (task),
-                            on_signed,
-                            task);
+  dps_plugin_sign_async (signing->setup,
+                         DPS_PLUGIN_SLOT_HUB,
+                         signing->mechanism,
+                         signing->identity->blob,
+                         signing->bytes,
+                         g_task_get_cancellable (task),
+                         on_signed,
+                         task);
 }
 
 /* The setup that is kept, where it is for this identity's plugin. */
@@ -229,6 +232,7 @@ read_setup (DpsSigner *self, GTask *task)
 void
 dps_signer_sign_async (DpsSigner *self,
                        DpsIdentity *identity,
+                       const char *mechanism,
                        GBytes *bytes,
                        GCancellable *cancellable,
                        GAsyncReadyCallback callback,
@@ -238,6 +242,7 @@ dps_signer_sign_async (DpsSigner *self,
   Signing *signing = g_new0 (Signing, 1);
 
   signing->identity = dps_identity_ref (identity);
+  signing->mechanism = g_strdup (mechanism);
   signing->bytes = g_bytes_ref (bytes);
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, signing, (GDestroyNotify) signing_free);

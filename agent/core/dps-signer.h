@@ -6,9 +6,9 @@
 
 #include <gio/gio.h>
 
-/* DpsSigner: has the plugins sign with identities of shape plugin, toward the hub. The
- * plugin's process is kept for the next signature (DpsPluginSetup). Main thread; nothing
- * here blocks.
+/* DpsSigner: has the plugins sign with identities whose key they have, toward the hub.
+ * The plugin's process is kept for the next signature (DpsPluginSetup). Main thread;
+ * nothing here blocks.
  *
  * Signal "identity-lost" (DpsIdentity *, DpsFailure *, both boxed as pointers and
  * borrowed): the plugin said that nothing will sign with this identity any more, as its
@@ -26,11 +26,13 @@ void dps_signer_adopt (DpsSigner *self, DpsPluginSetup *setup);
 /* After a change of configuration or a reset: the next signature reads all anew. */
 void dps_signer_drop (DpsSigner *self);
 
-/* Has the plugin of identity, of shape plugin, sign bytes. Errors of the plugin keep
+/* Has the plugin of identity sign bytes, of shape plugin, or certificate where it has the
+ * key; mechanism as in dps_plugin_sign_async(). Errors of the plugin keep
  * their code of DPS_ERROR, else are DPS_ERROR_FAILED; their message begins with the code
  * of the cause ("DPS-E221 …") and ends with what to do. */
 void dps_signer_sign_async (DpsSigner *self,
                             DpsIdentity *identity,
+                            const char *mechanism,
                             GBytes *bytes,
                             GCancellable *cancellable,
                             GAsyncReadyCallback callback,

@@ -166,6 +166,45 @@ test_shapes (void)
       identity->shape = shapes[i];
       g_assert_null (create_token (identity, "device", 60, 1000, &expiry, &error));
       g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+      if (shapes[i] == DPS_SHAPE_CERTIFICATE)
+        g_assert_nonnull (strstr (error->message, "wants it in TLS instead of a token"));
+    }
+}
+
+/* What signs for the one never signs for the other: no HMAC with a private key, no digest
+ * with a symmetric one. */
+static void
+test_mechanisms (void)
+{
+  static const struct
+  {
+    DpsShape shape;
+    const char *mechanism;
+  } table[] = {
+    { DPS_SHAPE_KEY, "ECDSA-SHA256" },
+    { DPS_SHAPE_PLUGIN, "RSA-PSS-SHA256" },
+    { DPS_SHAPE_CERTIFICATE, "HMAC-SHA256" },
+  };
+  g_autoptr (DpsIdentity) identity = make_identity ();
+  g_autoptr (GBytes) digest = g_bytes_new ("0123456789abcdef0123456789abcdef", 32);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) error = NULL;
+
+      identity->shape = table[i].shape;
+      dps_credential_sign_async (NULL,
+                                 identity,
+                                 table[i].mechanism,
+                                 digest,
+                                 NULL,
+                                 on_done,
+                                 &result);
+      while (result == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_null (dps_credential_sign_finish (result, &error));
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
     }
 }
 
@@ -177,5 +216,6 @@ main (int argc, char **argv)
   g_test_add_func ("/credential/token/refuses-audience-and-ttl", test_refusals);
   g_test_add_func ("/credential/token/encodes-the-module", test_module_is_encoded);
   g_test_add_func ("/credential/token/only-shapes-that-can-sign", test_shapes);
+  g_test_add_func ("/credential/sign/only-its-own-mechanisms", test_mechanisms);
   return g_test_run ();
 }
