@@ -10,31 +10,43 @@
 
 #include <string.h>
 
+static gboolean
+find_origin (const char *name, DpsOrigin *origin, GError **error)
+{
+  static const char *const names[] = {
+    [DPS_ORIGIN_OPERATOR] = "operator",
+    [DPS_ORIGIN_BOOT] = "boot",
+    [DPS_ORIGIN_TIMER] = "timer",
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (names[i], name) == 0)
+      {
+        *origin = (DpsOrigin) i;
+        return TRUE;
+      }
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_INVALID_ARGUMENT,
+               "option 'origin' is 'boot', 'operator' or 'timer'");
+  return FALSE;
+}
+
 static void
 run_provision (DpsCall *call)
 {
   static const DpsOption known[] = { { "origin", "s" } };
   g_autoptr (GVariant) options = dps_call_argument (call, 0);
   const char *origin = "operator";
+  DpsOrigin found;
   GError *error = NULL;
   gboolean done = dps_options_check (options, known, G_N_ELEMENTS (known), &error);
 
   if (done)
     {
       g_variant_lookup (options, "origin", "&s", &origin);
-      if (strcmp (origin, "boot") != 0 && strcmp (origin, "operator") != 0)
-        {
-          dps_call_fail (call,
-                         g_error_new (DPS_ERROR,
-                                      DPS_ERROR_INVALID_ARGUMENT,
-                                      "option 'origin' is 'boot' or 'operator'"));
-          return;
-        }
-      done =
-          dps_provisioner_provision (call->provisioner,
-                                     strcmp (origin, "boot") == 0 ? DPS_ORIGIN_BOOT
-                                                                  : DPS_ORIGIN_OPERATOR,
-                                     &error);
+      done = find_origin (origin, &found, &error) &&
+             dps_provisioner_provision (call->provisioner, found, &error);
     }
   dps_call_answer_done (call, done, error);
 }

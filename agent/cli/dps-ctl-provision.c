@@ -10,6 +10,7 @@
 static gboolean wait_for_it;
 static gboolean again;
 static gboolean boot;
+static gboolean renew;
 static gint64 timeout = -1;
 
 static const GOptionEntry options[] = {
@@ -35,6 +36,13 @@ static const GOptionEntry options[] = {
     &boot,
     "Spread the first attempt over splay-seconds, as at boot",
     NULL },
+  { "renew",
+    0,
+    0,
+    G_OPTION_ARG_NONE,
+    &renew,
+    "Do nothing but renew a certificate that is due, as the timer does",
+    NULL },
   { NULL },
 };
 
@@ -45,8 +53,8 @@ check_options (const DpsCtl *ctl)
 
   if (timeout != -1 && !wait_for_it)
     problem = "--timeout goes with --wait";
-  else if (boot && again)
-    problem = "--boot and --again exclude each other";
+  else if (boot + again + renew > 1)
+    problem = "--again, --boot and --renew exclude each other";
   if (problem == NULL)
     return dps_ctl_follow_check_timeout (ctl, timeout);
   dps_ctl_fail_with (ctl,
@@ -71,8 +79,8 @@ ask (DpsDBusAgent1Control *control, GError **error)
                                                           DPS_CTL_ACT_TIMEOUT,
                                                           NULL,
                                                           error);
-  if (boot)
-    g_variant_dict_insert (&dict, "origin", "s", "boot");
+  if (boot || renew)
+    g_variant_dict_insert (&dict, "origin", "s", boot ? "boot" : "timer");
   return dps_dbus_agent1_control_call_provision_sync (control,
                                                       g_variant_dict_end (&dict),
                                                       dps_ctl_call_flags (),

@@ -5,14 +5,16 @@
 #include "core/dps-group-import.h"
 #include "core/dps-provisioner.h"
 #include "core/dps-recheck.h"
+#include "core/dps-renewer.h"
 #include "core/dps-tpm-watch.h"
 #include "dps/dps-pacing.h"
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
  * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
  * store is opened, dps-provisioner-loss.c what follows when an identity is dead,
- * dps-provisioner-reset.c how it is forgotten, dps-provisioner-enrollment.c when the host
- * is described, dps-provisioner-tpm.c when a wait for a TPM ends. */
+ * dps-provisioner-reset.c how it is forgotten, dps-provisioner-renewal.c when a certificate
+ * is renewed, dps-provisioner-enrollment.c when the host is described,
+ * dps-provisioner-tpm.c when a wait for a TPM ends. */
 
 typedef enum
 {
@@ -35,6 +37,7 @@ struct _DpsProvisioner
   guint timer;  /* until the next attempt */
   Want due;     /* what the timer is for */
   DpsRecheck *recheck;
+  DpsRenewer *renewer;
   DpsGroupImport *import;
   guint failures;
   guint losses;         /* of identities, since the start */
@@ -72,6 +75,15 @@ void dps_provisioner_on_identity_lost (DpsSigner *signer,
                                        DpsIdentity *identity,
                                        DpsFailure *failure,
                                        gpointer data);
+
+/* DpsRenewer's due: begins an attempt, unless one is under way or planned. */
+void dps_provisioner_on_renewal_due (gpointer data);
+/* The certificate in force is due for renewal, or has expired. */
+gboolean dps_provisioner_must_renew (DpsProvisioner *self);
+/* It is due, and good until the new one is there. */
+gboolean dps_provisioner_serves_on (DpsProvisioner *self);
+/* What the timer of systemd asks for. */
+gboolean dps_provisioner_renew (DpsProvisioner *self, GError **error);
 
 /* Lets the plugin describe the host where somebody waits for that; no attempt is in
  * flight. TRUE while it does. */

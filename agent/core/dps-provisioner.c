@@ -34,6 +34,7 @@ dps_provisioner_dispose (GObject *object)
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->recheck, dps_recheck_free);
+  g_clear_pointer (&self->renewer, dps_renewer_free);
   g_clear_pointer (&self->import, dps_group_import_free);
   if (self->signer != NULL)
     g_signal_handlers_disconnect_by_data (self->signer, self);
@@ -91,8 +92,8 @@ dps_provisioner_update_busy (DpsProvisioner *self)
   gboolean busy =
       self->attempt != NULL || self->timer != 0 || self->resetting ||
       dps_provisioner_is_queued (self) || dps_recheck_is_active (self->recheck) ||
-      dps_group_import_is_active (self->import) || dps_keeper_is_busy (self->keeper) ||
-      dps_keeper_is_loading (self->keeper);
+      dps_renewer_is_active (self->renewer) || dps_group_import_is_active (self->import) ||
+      dps_keeper_is_busy (self->keeper) || dps_keeper_is_loading (self->keeper);
 
   if (busy == self->busy)
     return;
@@ -108,6 +109,7 @@ dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason)
                    reason,
                    0);
   dps_recheck_plan (self->recheck);
+  dps_renewer_plan (self->renewer);
   dps_provisioner_update_busy (self);
 }
 
@@ -171,8 +173,14 @@ dps_provisioner_after_failure (DpsProvisioner *self, const DpsFailure *failure, 
                             self->failures,
                             g_random_int (),
                             dps_schedule_network_is_up ());
+  if (dps_provisioner_serves_on (self))
+    {
+      plan.state = dps_standing_state (self->settings, self->keeper);
+      plan.wait = dps_renewer_retry (self->renewer, plan.wait, failure->wait);
+    }
   dps_report_move (self->report, plan.state, failure, set_timer (self, plan.wait, want));
   dps_provisioner_watch_tpm (self, failure);
+  dps_renewer_plan (self->renewer);
   dps_provisioner_update_busy (self);
 }
 
@@ -378,6 +386,12 @@ on_rechecked (DpsProofVerdict verdict, gpointer data)
   dps_provisioner_settle (self);
 }
 
+static void
+on_renewer_changed (gpointer data)
+{
+  dps_provisioner_update_busy (data);
+}
+
 DpsProvisioner *
 dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report)
 {
@@ -393,6 +407,11 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
                     self);
   self->recheck =
       dps_recheck_new (settings, keeper, report, self->signer, on_rechecked, self);
+  self->renewer = dps_renewer_new (keeper,
+                                   report,
+                                   dps_provisioner_on_renewal_due,
+                                   on_renewer_changed,
+                                   self);
   self->import =
       dps_group_import_new (settings, keeper, report, dps_provisioner_on_imported, self);
   return self;
@@ -442,7 +461,9 @@ stand (DpsProvisioner *self)
 void
 dps_provisioner_begin (DpsProvisioner *self, Want want)
 {
-  if (want != WANT_NEW_IDENTITY && dps_standing_is_current (self->settings, self->keeper))
+  if (want != WANT_NEW_IDENTITY &&
+      dps_standing_is_current (self->settings, self->keeper) &&
+      !dps_provisioner_must_renew (self))
     {
       stand (self);
       return;
@@ -480,6 +501,8 @@ ask_for (DpsProvisioner *self, Want want, GError **error)
 gboolean
 dps_provisioner_provision (DpsProvisioner *self, DpsOrigin origin, GError **error)
 {
+  if (origin == DPS_ORIGIN_TIMER)
+    return dps_provisioner_renew (self, error);
   return ask_for (self,
                   origin == DPS_ORIGIN_BOOT ? WANT_IDENTITY_AT_BOOT : WANT_IDENTITY,
                   error);

@@ -22,7 +22,8 @@ G_DECLARE_FINAL_TYPE (DpsProvisioner, dps_provisioner, DPS, PROVISIONER, GObject
 typedef enum
 {
   DPS_ORIGIN_OPERATOR, /* begins at once */
-  DPS_ORIGIN_BOOT      /* spread over splay-seconds */
+  DPS_ORIGIN_BOOT,     /* spread over splay-seconds */
+  DPS_ORIGIN_TIMER     /* begins nothing but a renewal that is due */
 } DpsOrigin;
 
 /* All three are referenced. */
@@ -59,7 +60,8 @@ gboolean dps_provisioner_is_opening (DpsProvisioner *self);
  * after the start the owner waits for this to end. */
 gboolean dps_provisioner_is_importing (DpsProvisioner *self);
 
-/* Does nothing where an identity of the present configuration is in force, joins an
+/* Does nothing where an identity of the present configuration is in force whose
+ * certificate, if it is one that the service issued, is not due for renewal; joins an
  * attempt in flight, otherwise starts one. DPS_ERROR_NOT_CONFIGURED or what the
  * configuration's error was, where there is none to work with. */
 gboolean dps_provisioner_provision (DpsProvisioner *self,

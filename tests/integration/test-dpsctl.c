@@ -290,6 +290,10 @@ test_provision_options (Fixture *f, gconstpointer data)
   assert_exit (f, 0);
   g_assert_true (g_variant_lookup (f->agent->options, "origin", "&s", &origin));
   g_assert_cmpstr (origin, ==, "boot");
+  fixture_run (f, "provision", "--renew", NULL);
+  assert_exit (f, 0);
+  g_assert_true (g_variant_lookup (f->agent->options, "origin", "&s", &origin));
+  g_assert_cmpstr (origin, ==, "timer");
   fixture_run (f, "provision", "--again", NULL);
   assert_exit (f, 0);
   g_assert_cmpstr (f->agent->method, ==, "Reprovision");
@@ -431,6 +435,7 @@ test_usage (Fixture *f, gconstpointer data)
     { { "wait", "--timeout", "2592001" }, "--timeout takes" },
     { { "provision", "--timeout", "5" }, "--wait" },
     { { "provision", "--boot", "--again" }, "exclude" },
+    { { "provision", "--renew", "--again" }, "exclude" },
     { { "token", "--ttl", "4294967296" }, "--ttl takes" },
     { { "reset" }, "loses this host's identity" },
     { { "help", "conjure" }, "no verb 'conjure'" },
@@ -480,8 +485,8 @@ test_config (Fixture *f, gconstpointer data)
 static void
 test_documented (Fixture *f, gconstpointer data)
 {
-  static const char *const rows[][6] = {
-    { "provision", "--wait", "--again", "--timeout", "--boot" },
+  static const char *const rows[][7] = {
+    { "provision", "--wait", "--again", "--timeout", "--boot", "--renew" },
     { "cancel" },
     { "status" },
     { "wait", "--timeout" },
