@@ -11,6 +11,15 @@
 
 static const EmEnrolment no_enrolment;
 
+static gboolean
+wants_certificate (const EmAccess *self)
+{
+  const EmEnrolment *first =
+      self->candidates->len > 0 ? self->candidates->pdata[0] : &no_enrolment;
+
+  return first->trust != NULL;
+}
+
 static EmReply *
 unauthorized (void)
 {
@@ -178,11 +187,86 @@ check_tpm (EmAccess *self, JsonObject *body)
   return reply;
 }
 
+/* The nearest signer's, enabled or not; among those equally far the first. */
+static guint
+nearest_group (GPtrArray *groups, GPtrArray *chain)
+{
+  guint nearest = 0;
+  guint best = G_MAXUINT;
+
+  for (guint i = 0; i < groups->len; i++)
+    {
+      const EmEnrolment *group = groups->pdata[i];
+      guint distance = em_x509_distance (group->trust, chain);
+
+      if (distance > 0 && distance < best)
+        {
+          best = distance;
+          nearest = i;
+        }
+    }
+
+  return nearest;
+}
+
+static EmReply *
+check_certificate (EmAccess *self)
+{
+  GPtrArray *chain = self->request->chain;
+  guint i = chain != NULL ? nearest_group (self->candidates, chain) : 0;
+  const EmEnrolment *enrolment = self->candidates->pdata[i];
+
+  self->certificate = self->request->authorization != NULL
+                          ? EM_X509_TOKEN
+                          : em_x509_check (enrolment->trust,
+                                           chain,
+                                           self->registration_id,
+                                           g_get_real_time () / G_USEC_PER_SEC);
+  if (self->certificate != EM_X509_OK)
+    return em_reply_new_error (401, CODE_UNAUTHORIZED, "Invalid certificate");
+
+  self->enrolment = g_ptr_array_steal_index (self->candidates, i);
+  return NULL;
+}
+
+/* Of the groups, only those of one attestation can vouch: a device without a token is
+ * taken to have a certificate, if any group wants one. */
+static void
+choose_groups (EmAccess *self)
+{
+  g_autoptr (GPtrArray) all = g_steal_pointer (&self->candidates);
+  g_autoptr (GPtrArray) others =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) em_enrolment_free);
+
+  self->candidates = g_ptr_array_new_with_free_func ((GDestroyNotify) em_enrolment_free);
+  while (all->len > 0)
+    {
+      EmEnrolment *group = g_ptr_array_steal_index (all, 0);
+
+      g_ptr_array_add (group->trust != NULL ? self->candidates : others, group);
+    }
+  if (self->candidates->len == 0 || self->request->authorization != NULL)
+    {
+      g_ptr_array_unref (self->candidates);
+      self->candidates = g_steal_pointer (&others);
+    }
+}
+
+static gboolean
+is_individual (GPtrArray *candidates)
+{
+  const EmEnrolment *first = candidates->len > 0 ? candidates->pdata[0] : NULL;
+
+  return first != NULL && first->group_id == NULL;
+}
+
 void
 em_access_look_up (EmAccess *self, EmEnrolments *enrolments, const char *registration_id)
 {
   self->registration_id = registration_id;
   self->candidates = em_enrolments_candidates (enrolments, registration_id);
+  if (!is_individual (self->candidates))
+    choose_groups (self);
 }
 
 void
@@ -216,7 +300,8 @@ em_access_check (EmAccess *self, JsonObject *body)
   if (endorsement_key (self) != NULL)
     return check_tpm (self, body);
 
-  reply = check_symmetric_key (self);
+  reply =
+      wants_certificate (self) ? check_certificate (self) : check_symmetric_key (self);
   if (reply == NULL && is_shut_out (self->enrolment))
     return unauthorized ();
   return reply;

@@ -15,10 +15,11 @@ typedef struct
   EmTpmFault fault;   /* of a blob that goes out */
 
   const char *registration_id;
-  GPtrArray *candidates;  /* EmEnrolment */
-  EmEnrolment *enrolment; /* who vouches */
-  EmTpmHost *host;        /* of the body, then of the challenge that was answered */
-  EmTokenVerdict verdict; /* EM_N_TOKEN_VERDICTS before the token was looked at */
+  GPtrArray *candidates;     /* EmEnrolment */
+  EmEnrolment *enrolment;    /* who vouches */
+  EmTpmHost *host;           /* of the body, then of the challenge that was answered */
+  EmTokenVerdict verdict;    /* EM_N_TOKEN_VERDICTS before the token was looked at */
+  EmX509Verdict certificate; /* EM_N_X509_VERDICTS where none was asked for */
 } EmAccess;
 
 /* Looks up who may vouch for the registration; its ID is borrowed. */

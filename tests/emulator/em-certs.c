@@ -3,22 +3,16 @@
 
 #include "em-certs.h"
 
+#include "em-openssl.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #define VALID_DAYS 3650
 #define DAY_SECONDS (24 * 60 * 60)
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (BIO, BIO_free_all)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY, EVP_PKEY_free)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (X509, X509_free)
 
 /* A certificate and its key. */
 typedef struct

@@ -25,9 +25,8 @@ typedef enum
 /* One request on its way through the checks. */
 typedef struct
 {
+  const EmDps *dps;
   const EmDpsOptions *options;
-  EmEnrolments *enrolments;
-  EmRegistry *registry;
   const EmRequest *request;
   const EmAnswer *tweak;
   GStrv segments;
@@ -137,7 +136,7 @@ check_access (Call *call, Route route)
   EmReply *reply = NULL;
   gboolean body_first;
 
-  em_access_look_up (&call->access, call->enrolments, call->segments[2]);
+  em_access_look_up (&call->access, call->dps->enrolments, call->segments[2]);
   body_first = em_access_needs_body (&call->access);
   if (body_first && route != ROUTE_OPERATION)
     reply = check_body (call, route);
@@ -176,6 +175,15 @@ add_time (JsonObject *object, const char *member, gint64 us)
   json_object_set_string_member (object, member, text);
 }
 
+/* The member that is named for the attestation. */
+static const char *
+attestation_name (const EmRecord *record)
+{
+  if (record->host != NULL)
+    return "tpm";
+  return record->enrolment->trust != NULL ? "x509" : "symmetricKey";
+}
+
 static void
 add_assignment (JsonObject *state, EmRecord *record)
 {
@@ -189,9 +197,7 @@ add_assignment (JsonObject *state, EmRecord *record)
   add_string (key, "enrollmentGroupId", record->enrolment->group_id);
   if (record->host != NULL)
     add_string (key, "authenticationKey", record->authentication_key);
-  json_object_set_object_member (state,
-                                 record->host != NULL ? "tpm" : "symmetricKey",
-                                 key);
+  json_object_set_object_member (state, attestation_name (record), key);
   if (payload != NULL)
     json_object_set_member (state, "payload", json_node_copy (payload));
 }
@@ -254,9 +260,9 @@ assign (Call *call, EmRecord *record, const char *hub, const char *device_id)
     {
       g_autofree char *data = g_strconcat (hub, "/devices/", device_id, NULL);
 
-      em_tpm_renew_key (call->access.tpm, record, data, call->access.fault);
+      em_tpm_renew_key (call->dps->tpm, record, data, call->access.fault);
     }
-  em_registry_assign (call->registry, record, hub, device_id);
+  em_registry_assign (call->dps->registry, record, hub, device_id);
 }
 
 static void
@@ -342,7 +348,7 @@ keep_payload (Call *call, EmRecord *record)
 static EmReply *
 handle_register (Call *call)
 {
-  EmRecord *record = em_registry_register (call->registry,
+  EmRecord *record = em_registry_register (call->dps->registry,
                                            g_steal_pointer (&call->access.enrolment),
                                            call->options->polls);
   EmOperation *operation = g_queue_peek_head (&record->operations);
@@ -372,7 +378,7 @@ handle_register (Call *call)
 static EmReply *
 handle_operation (Call *call)
 {
-  EmRecord *record = em_registry_find (call->registry, call->segments[2]);
+  EmRecord *record = em_registry_find (call->dps->registry, call->segments[2]);
   EmOperation *operation =
       record != NULL ? em_record_find_operation (record, call->segments[4]) : NULL;
   const char *status;
@@ -387,7 +393,7 @@ handle_operation (Call *call)
 static EmReply *
 handle_lookup (Call *call)
 {
-  EmRecord *record = em_registry_find (call->registry, call->segments[2]);
+  EmRecord *record = em_registry_find (call->dps->registry, call->segments[2]);
   EmOperation *operation;
   g_autoptr (JsonNode) state = NULL;
 
@@ -420,26 +426,21 @@ handle_route (Call *call)
 }
 
 EmReply *
-em_dps_handle (const EmDpsOptions *options,
-               EmEnrolments *enrolments,
-               EmRegistry *registry,
-               EmTpm *tpm,
-               const EmRequest *request,
-               const EmAnswer *tweak)
+em_dps_handle (const EmDps *self, const EmRequest *request, const EmAnswer *tweak)
 {
   g_auto (Call) call = {
-    .options = options,
-    .enrolments = enrolments,
-    .registry = registry,
+    .dps = self,
+    .options = self->options,
     .request = request,
     .tweak = tweak,
     .access = {
-      .id_scope = options->id_scope,
+      .id_scope = self->options->id_scope,
       .request = request,
-      .tpm = tpm,
+      .tpm = self->tpm,
       .challenge = tweak != NULL && tweak->challenge,
       .fault = tweak != NULL ? tweak->tpm_blob : EM_TPM_SOUND,
       .verdict = request->authorization == NULL ? EM_TOKEN_ABSENT : EM_N_TOKEN_VERDICTS,
+      .certificate = EM_N_X509_VERDICTS,
     },
   };
   EmReply *reply = handle_route (&call);
@@ -449,5 +450,7 @@ em_dps_handle (const EmDpsOptions *options,
     reply->sas = "unchecked";
   else
     reply->sas = em_token_verdict_name (call.access.verdict);
+  if (call.access.certificate != EM_N_X509_VERDICTS)
+    reply->certificate = em_x509_verdict_name (call.access.certificate);
   return reply;
 }

@@ -17,10 +17,16 @@ typedef struct
   gboolean strict_content_type;
 } EmDpsOptions;
 
+/* A service, of borrowed parts. */
+typedef struct
+{
+  const EmDpsOptions *options;
+  EmEnrolments *enrolments;
+  EmRegistry *registry;
+  EmTpm *tpm;
+} EmDps;
+
 /* TWEAK, which may be NULL, says what a scenario wants to come out of the operation. */
-EmReply *em_dps_handle (const EmDpsOptions *options,
-                        EmEnrolments *enrolments,
-                        EmRegistry *registry,
-                        EmTpm *tpm,
+EmReply *em_dps_handle (const EmDps *self,
                         const EmRequest *request,
                         const EmAnswer *tweak);

@@ -15,25 +15,54 @@
 
 struct _EmEnrolments
 {
+  char *dir;              /* of the file: what relative names begin from */
   GHashTable *individual; /* registration ID in lower case → EmEnrolment */
   GPtrArray *groups;      /* EmEnrolment with the group's own keys */
 };
 
 static const char *const file_members[] = { "individual", "groups", NULL };
 static const char *const individual_members[] = {
-  "registrationId", "deviceId", "hub",         "primaryKey",     "secondaryKey", "status",
-  "disabledShape",  "payload",  "attestation", "endorsementKey", NULL,
+  "registrationId",
+  "deviceId",
+  "hub",
+  "primaryKey",
+  "secondaryKey",
+  "status",
+  "disabledShape",
+  "payload",
+  "attestation",
+  "endorsementKey",
+  "primaryCertificate",
+  "secondaryCertificate",
+  "primaryThumbprint",
+  "secondaryThumbprint",
+  NULL,
 };
 static const char *const group_members[] = {
-  "enrollmentGroupId", "hub",     "primaryKey",  "secondaryKey", "status",
-  "disabledShape",     "payload", "attestation", NULL,
+  "enrollmentGroupId",
+  "hub",
+  "primaryKey",
+  "secondaryKey",
+  "status",
+  "disabledShape",
+  "payload",
+  "attestation",
+  "primaryCertificate",
+  "secondaryCertificate",
+  NULL,
 };
 static const char *const status_words[] = { "enabled", "disabled", NULL };
 static const char *const shape_words[] = { "401", "state", NULL };
+static const char *const attestations[] = { "symmetricKey", "x509", "tpm", NULL };
 /* A group cannot know an endorsement key for each of its members. */
-static const char *const group_attestations[] = { "symmetricKey", NULL };
-static const char *const attestations[] = { "symmetricKey", "tpm", NULL };
-#define ATTESTATION_TPM 1
+static const char *const group_attestations[] = { "symmetricKey", "x509", NULL };
+
+enum
+{
+  ATTESTATION_SYMMETRIC_KEY,
+  ATTESTATION_X509,
+  ATTESTATION_TPM,
+};
 
 void
 em_enrolment_free (EmEnrolment *self)
@@ -45,6 +74,7 @@ em_enrolment_free (EmEnrolment *self)
   for (guint i = 0; i < G_N_ELEMENTS (self->keys); i++)
     g_clear_pointer (&self->keys[i], g_bytes_unref);
   g_free (self->endorsement_key);
+  g_clear_pointer (&self->trust, em_x509_trust_unref);
   g_clear_pointer (&self->payload, json_node_unref);
   g_free (self);
 }
@@ -67,6 +97,7 @@ em_enrolments_free (EmEnrolments *self)
 {
   g_hash_table_unref (self->individual);
   g_ptr_array_unref (self->groups);
+  g_free (self->dir);
   g_free (self);
 }
 
@@ -107,9 +138,6 @@ read_endorsement_key (JsonObject *item,
   g_autofree EmTpmPublic *parsed = g_new0 (EmTpmPublic, 1);
   g_autoptr (GError) reason = NULL;
 
-  if (json_object_has_member (item, "primaryKey") ||
-      json_object_has_member (item, "secondaryKey"))
-    return em_json_bad (where, "primaryKey", "cannot be with attestation tpm", error);
   if (!em_json_get_string (item, where, member, &text, error))
     return FALSE;
   if (text == NULL)
@@ -128,13 +156,136 @@ read_endorsement_key (JsonObject *item,
 static gboolean
 read_keys (JsonObject *item, const char *where, GBytes **keys, GError **error)
 {
-  if (json_object_has_member (item, "endorsementKey"))
-    return em_json_bad (where, "endorsementKey", "only with attestation tpm", error);
   if (!read_key (item, where, "primaryKey", &keys[0], error))
     return FALSE;
   if (keys[0] == NULL)
     return em_json_bad (where, "primaryKey", "missing", error);
   return read_key (item, where, "secondaryKey", &keys[1], error);
+}
+
+/* A PEM file of one certificate: the device's own for an individual enrolment, a CA for a
+ * group. */
+static gboolean
+read_certificate (EmEnrolments *self,
+                  JsonObject *item,
+                  const char *where,
+                  const char *member,
+                  EmEnrolment *out,
+                  GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *path = NULL;
+  X509 *certificate;
+
+  if (!em_json_get_string (item, where, member, &name, error))
+    return FALSE;
+  if (name == NULL)
+    return TRUE;
+
+  path = g_canonicalize_filename (name, self->dir);
+  certificate = em_x509_load (path, error);
+  if (certificate == NULL)
+    {
+      g_prefix_error (error, "%s.%s: ", where, member);
+      return FALSE;
+    }
+
+  if (out->group_id != NULL)
+    g_ptr_array_add (out->trust->cas, certificate);
+  else
+    {
+      g_ptr_array_add (out->trust->pins, em_x509_thumbprint (certificate));
+      X509_free (certificate);
+    }
+  return TRUE;
+}
+
+static gboolean
+read_thumbprint (JsonObject *item,
+                 const char *where,
+                 const char *member,
+                 EmEnrolment *out,
+                 GError **error)
+{
+  g_autofree char *text = NULL;
+  GBytes *thumbprint;
+
+  if (!em_json_get_string (item, where, member, &text, error))
+    return FALSE;
+  if (text == NULL)
+    return TRUE;
+
+  thumbprint = em_x509_parse_thumbprint (text);
+  if (thumbprint == NULL)
+    return em_json_bad (where, member, "not a SHA-256 or SHA-1 in hex", error);
+  g_ptr_array_add (out->trust->pins, thumbprint);
+  return TRUE;
+}
+
+static gboolean
+read_trust (EmEnrolments *self,
+            JsonObject *item,
+            const char *where,
+            EmEnrolment *out,
+            GError **error)
+{
+  out->trust = em_x509_trust_new ();
+  if (!read_certificate (self, item, where, "primaryCertificate", out, error) ||
+      !read_certificate (self, item, where, "secondaryCertificate", out, error) ||
+      !read_thumbprint (item, where, "primaryThumbprint", out, error) ||
+      !read_thumbprint (item, where, "secondaryThumbprint", out, error))
+    return FALSE;
+  if (out->trust->pins->len + out->trust->cas->len == 0)
+    return em_json_bad (where, "primaryCertificate", "missing", error);
+  return TRUE;
+}
+
+/* What belongs to another attestation would be believed to count. */
+static gboolean
+check_attestation (JsonObject *item, const char *where, int attestation, GError **error)
+{
+  static const struct
+  {
+    const char *member;
+    int attestation;
+  } owners[] = {
+    { "primaryKey", ATTESTATION_SYMMETRIC_KEY },
+    { "secondaryKey", ATTESTATION_SYMMETRIC_KEY },
+    { "endorsementKey", ATTESTATION_TPM },
+    { "primaryCertificate", ATTESTATION_X509 },
+    { "secondaryCertificate", ATTESTATION_X509 },
+    { "primaryThumbprint", ATTESTATION_X509 },
+    { "secondaryThumbprint", ATTESTATION_X509 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (owners); i++)
+    if (owners[i].attestation != attestation &&
+        json_object_has_member (item, owners[i].member))
+      {
+        g_autofree char *why = g_strdup_printf ("only with attestation %s",
+                                                attestations[owners[i].attestation]);
+
+        return em_json_bad (where, owners[i].member, why, error);
+      }
+
+  return TRUE;
+}
+
+static gboolean
+read_credential (EmEnrolments *self,
+                 JsonObject *item,
+                 const char *where,
+                 int attestation,
+                 EmEnrolment *out,
+                 GError **error)
+{
+  if (!check_attestation (item, where, attestation, error))
+    return FALSE;
+  if (attestation == ATTESTATION_TPM)
+    return read_endorsement_key (item, where, out, error);
+  if (attestation == ATTESTATION_X509)
+    return read_trust (self, item, where, out, error);
+  return read_keys (item, where, out->keys, error);
 }
 
 static void
@@ -153,7 +304,8 @@ read_payload (JsonObject *item, EmEnrolment *out)
 
 /* What individual enrolments and groups have in common. */
 static gboolean
-read_common (JsonObject *item,
+read_common (EmEnrolments *self,
+             JsonObject *item,
              const char *where,
              const char *const *words,
              EmEnrolment *out,
@@ -161,15 +313,13 @@ read_common (JsonObject *item,
 {
   int status = EM_ENABLED;
   int shape = EM_DISABLED_401;
-  int attestation = 0;
+  int attestation = ATTESTATION_SYMMETRIC_KEY;
 
   if (!em_json_get_string (item, where, "hub", &out->hub, error) ||
       !em_json_get_word (item, where, "status", status_words, &status, error) ||
       !em_json_get_word (item, where, "disabledShape", shape_words, &shape, error) ||
-      !em_json_get_word (item, where, "attestation", words, &attestation, error))
-    return FALSE;
-  if (attestation == ATTESTATION_TPM ? !read_endorsement_key (item, where, out, error)
-                                     : !read_keys (item, where, out->keys, error))
+      !em_json_get_word (item, where, "attestation", words, &attestation, error) ||
+      !read_credential (self, item, where, attestation, out, error))
     return FALSE;
 
   out->status = status;
@@ -204,7 +354,7 @@ read_individual (JsonObject *item, const char *where, gpointer data, GError **er
   if (!em_json_check_members (item, where, individual_members, error) ||
       !read_required (item, where, "registrationId", &entry->registration_id, error) ||
       !em_json_get_string (item, where, "deviceId", &entry->device_id, error) ||
-      !read_common (item, where, attestations, entry, error))
+      !read_common (self, item, where, attestations, entry, error))
     return FALSE;
 
   if (entry->device_id == NULL)
@@ -223,7 +373,7 @@ read_group (JsonObject *item, const char *where, gpointer data, GError **error)
 
   if (!em_json_check_members (item, where, group_members, error) ||
       !read_required (item, where, "enrollmentGroupId", &entry->group_id, error) ||
-      !read_common (item, where, group_attestations, entry, error))
+      !read_common (self, item, where, group_attestations, entry, error))
     return FALSE;
 
   g_ptr_array_add (self->groups, g_steal_pointer (&entry));
@@ -239,6 +389,7 @@ em_enrolments_load (const char *path, GError **error)
   if (root == NULL)
     return NULL;
 
+  self->dir = g_path_get_dirname (path);
   if (!em_json_check_members (root, "", file_members, error) ||
       !em_json_each (root, "individual", read_individual, self, error) ||
       !em_json_each (root, "groups", read_group, self, error))
@@ -268,6 +419,7 @@ enrolment_view (const EmEnrolment *entry, const char *registration_id)
   for (guint i = 0; entry->keys[i] != NULL; i++)
     view->keys[i] = group ? em_derive_key (entry->keys[i], registration_id)
                           : g_bytes_ref (entry->keys[i]);
+  view->trust = entry->trust != NULL ? em_x509_trust_ref (entry->trust) : NULL;
   view->endorsement_key = g_memdup2 (entry->endorsement_key, sizeof (EmTpmPublic));
   return view;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "em-tpm-blob.h"
+#include "em-x509.h"
 
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
@@ -22,7 +23,8 @@ typedef enum
 } EmDisabledShape;
 
 /* One registration's view of an enrolment; for a group, KEYS are the derived ones. With
- * an endorsement key there are none until one is made for the host. */
+ * an endorsement key there are none until one is made for the host, and with TRUST, which
+ * only X.509 has, none at all. */
 typedef struct
 {
   char *registration_id;
@@ -31,6 +33,7 @@ typedef struct
   char *group_id;
   GBytes *keys[3];
   EmTpmPublic *endorsement_key;
+  EmX509Trust *trust;
   EmStatus status;
   EmDisabledShape disabled_shape;
   JsonNode *payload;

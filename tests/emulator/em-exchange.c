@@ -3,6 +3,8 @@
 
 #include "em-exchange.h"
 
+#include "em-x509.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -24,6 +26,24 @@ server_name (gnutls_session_t session)
   return g_strndup (name, len);
 }
 
+/* A resumed session has it from its ticket. */
+static GPtrArray *
+peer_chain (gnutls_session_t session)
+{
+  unsigned int n = 0;
+  const gnutls_datum_t *certificates = gnutls_certificate_get_peers (session, &n);
+  GPtrArray *chain;
+
+  if (certificates == NULL || n == 0)
+    return NULL;
+
+  chain = em_chain_new ();
+  for (unsigned int i = 0; i < n; i++)
+    if (!em_chain_add_der (chain, certificates[i].data, certificates[i].size))
+      break;
+  return chain;
+}
+
 /* The client's Finished ends the handshake in every version. */
 static int
 on_finished (gnutls_session_t session,
@@ -41,13 +61,17 @@ on_finished (gnutls_session_t session,
   self->resumed = gnutls_session_is_resumed (session) != 0;
   g_free (self->server_name);
   self->server_name = server_name (session);
+  g_clear_pointer (&self->chain, g_ptr_array_unref);
+  self->chain = peer_chain (session);
   return 0;
 }
 
 /* A new connection has a session but no handshake yet: the moment to allow tickets, for
- * which libmicrohttpd has no option. When it tells of the end the session is gone, so
- * what the log wants is noted at the handshake. The pointer of the session cache, of
- * which there is none, is the one that libmicrohttpd leaves to us. */
+ * which libmicrohttpd has no option, and to ask for a certificate, for which it wants
+ * CAs: their names would keep clients from showing any other. When it tells of the end
+ * the session is gone, so what the log wants is noted at the handshake. The pointer of
+ * the session cache, of which there is none, is the one that libmicrohttpd leaves to us.
+ */
 EmConnection *
 em_connection_new (guint64 id,
                    struct MHD_Connection *mhd,
@@ -63,6 +87,7 @@ em_connection_new (guint64 id,
                                       GNUTLS_HANDSHAKE_FINISHED,
                                       GNUTLS_HOOK_POST,
                                       on_finished);
+  gnutls_certificate_server_set_request (info->tls_session, GNUTLS_CERT_REQUEST);
   if (ticket_key != NULL)
     gnutls_session_ticket_enable_server (info->tls_session, ticket_key);
   return self;
@@ -72,6 +97,7 @@ void
 em_connection_free (EmConnection *self)
 {
   g_free (self->server_name);
+  g_clear_pointer (&self->chain, g_ptr_array_unref);
   g_free (self);
 }
 
@@ -84,6 +110,19 @@ add_string (JsonObject *line, const char *member, const char *value)
     json_object_set_string_member (line, member, text);
   else
     json_object_set_null_member (line, member);
+}
+
+/* How many certificates the client showed, and which one is its own. */
+static void
+add_chain (JsonObject *line, GPtrArray *chain)
+{
+  g_autofree char *thumbprint =
+      chain != NULL && chain->len > 0 ? em_x509_thumbprint_text (chain->pdata[0]) : NULL;
+
+  json_object_set_int_member (line,
+                              "certificates",
+                              chain != NULL ? (gint64) chain->len : 0);
+  add_string (line, "thumbprint", thumbprint);
 }
 
 static void
@@ -165,6 +204,7 @@ em_exchange_read_headers (EmExchange *self,
   self->request.host = header (mhd, MHD_HTTP_HEADER_HOST);
   self->request.authorization = header (mhd, MHD_HTTP_HEADER_AUTHORIZATION);
   self->request.content_type = header (mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
+  self->request.chain = self->connection->chain;
   self->connection->requests++;
 }
 
@@ -198,6 +238,8 @@ em_exchange_log (EmExchange *self, struct MHD_Connection *mhd, EmLog *log)
                               "responseBody",
                               reply->reset ? 0 : (gint64) reply->body_len);
   add_string (line, "sas", reply->sas);
+  add_string (line, "certificate", reply->certificate);
+  add_chain (line, self->connection->chain);
   add_string (line, "fault", reply->fault);
   add_string (line, "userAgent", header (mhd, MHD_HTTP_HEADER_USER_AGENT));
   em_log_write (log, line);

@@ -16,6 +16,7 @@ typedef struct
   const char *tls; /* the version, NULL until the handshake is done */
   gboolean resumed;
   char *server_name;
+  GPtrArray *chain; /* as EmRequest has it */
   guint requests;
 } EmConnection;
 

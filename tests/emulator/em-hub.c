@@ -5,6 +5,7 @@
 
 #include "em-codec.h"
 #include "em-token.h"
+#include "em-x509.h"
 
 /* A message to the cloud may be this large, its properties aside. */
 #define MESSAGE_MAX (256 * 1024)
@@ -74,16 +75,33 @@ check_token (EmRecord *record,
                          g_get_real_time () / G_USEC_PER_SEC);
 }
 
+static EmX509Verdict
+check_certificate (EmRecord *record, const EmRequest *request)
+{
+  if (request->authorization != NULL)
+    return EM_X509_TOKEN;
+  return em_x509_check (record->hub_trust,
+                        request->chain,
+                        record->enrolment->registration_id,
+                        g_get_real_time () / G_USEC_PER_SEC);
+}
+
 static EmReply *
 answer_device (EmRecord *record,
                const char *hub,
                GStrv segments,
                const EmRequest *request)
 {
-  EmTokenVerdict verdict = check_token (record, hub, segments[1], request);
+  EmX509Verdict certificate = EM_X509_OK;
+  EmTokenVerdict token = EM_TOKEN_OK;
   EmReply *reply;
 
-  if (verdict != EM_TOKEN_OK)
+  if (record->hub_trust != NULL)
+    certificate = check_certificate (record, request);
+  else
+    token = check_token (record, hub, segments[1], request);
+
+  if (token != EM_TOKEN_OK || certificate != EM_X509_OK)
     reply = hub_error (401, 401002, "IotHubUnauthorizedAccess");
   else if (request->body_len > MESSAGE_MAX)
     reply = hub_error (413, 413001, "MessageTooLarge");
@@ -92,7 +110,10 @@ answer_device (EmRecord *record,
   else /* the message is taken, or none waits for the device */
     reply = em_reply_new (204);
 
-  reply->sas = em_token_verdict_name (verdict);
+  if (record->hub_trust != NULL)
+    reply->certificate = em_x509_verdict_name (certificate);
+  else
+    reply->sas = em_token_verdict_name (token);
   return reply;
 }
 

@@ -39,6 +39,7 @@ record_free (EmRecord *record)
   g_free (record->hub);
   g_free (record->device_id);
   clear_keys (record->hub_keys);
+  g_clear_pointer (&record->hub_trust, em_x509_trust_unref);
   g_free (record->error_message);
   g_free (record->etag);
   g_free (record);
@@ -180,8 +181,11 @@ em_registry_assign (EmRegistry *self,
   record->device_id = g_strdup (device_id);
   record->substatus = moved ? "deviceDataMigrated" : "initialAssignment";
 
-  /* The hub goes on with these keys whatever becomes of the enrolment. */
+  /* The hub goes on with these whatever becomes of the enrolment. */
   clear_keys (record->hub_keys);
+  g_clear_pointer (&record->hub_trust, em_x509_trust_unref);
+  if (record->enrolment->trust != NULL)
+    record->hub_trust = em_x509_trust_ref (record->enrolment->trust);
   for (guint i = 0; record->enrolment->keys[i] != NULL; i++)
     record->hub_keys[i] = g_bytes_ref (record->enrolment->keys[i]);
 

@@ -28,6 +28,7 @@ typedef struct
   char *device_id;
   const char *substatus;
   GBytes *hub_keys[3];
+  EmX509Trust *hub_trust; /* in place of keys, or NULL */
   int error_code;
   char *error_message;
   gint64 created;

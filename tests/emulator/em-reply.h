@@ -24,7 +24,9 @@ typedef struct
   guint delay_ms;
   gboolean reset;
   gboolean close;
-  const char *sas;
+  const char *sas; /* what the check said of the token */
+  const char
+      *certificate; /* of the client's certificate; NULL where none was asked for */
   char *fault;
 } EmReply;
 

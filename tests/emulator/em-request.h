@@ -17,6 +17,9 @@ typedef struct
   const char *content_type;
   GString *body;  /* owned */
   gsize body_len; /* as sent, also beyond the limit */
+  /* The X509 that the client showed in TLS, leaf first; empty if they cannot be read,
+   * NULL if there were none. */
+  GPtrArray *chain;
 } EmRequest;
 
 /* The decoded segments of the path, or NULL if it cannot be decoded. */

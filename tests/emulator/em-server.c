@@ -162,6 +162,12 @@ route (EmServer *self, const EmRequest *request)
   const char *name = NULL;
   const EmAnswer *answer =
       em_scenario_match (self->scenario, hub, request->method, request->target, &name);
+  const EmDps dps = {
+    .options = &self->options->dps,
+    .enrolments = self->enrolments,
+    .registry = self->registry,
+    .tpm = self->tpm,
+  };
   EmReply *reply = answer != NULL ? em_answer_replace (answer) : NULL;
 
   if (reply != NULL)
@@ -169,12 +175,7 @@ route (EmServer *self, const EmRequest *request)
   else if (hub)
     reply = em_hub_handle (self->registry, host, request);
   else
-    reply = em_dps_handle (&self->options->dps,
-                           self->enrolments,
-                           self->registry,
-                           self->tpm,
-                           request,
-                           answer);
+    reply = em_dps_handle (&dps, request, answer);
 
   if (answer != NULL)
     {

@@ -104,7 +104,12 @@ ask (Fixture *f,
     .body_len = text->len,
   };
 
-  return em_dps_handle (&f->options, f->enrolments, f->registry, f->tpm, &request, NULL);
+  return em_dps_handle (&(EmDps){ .options = &f->options,
+                                  .enrolments = f->enrolments,
+                                  .registry = f->registry,
+                                  .tpm = f->tpm },
+                        &request,
+                        NULL);
 }
 
 /* EK and SRK in place of the words. */

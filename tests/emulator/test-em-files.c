@@ -153,14 +153,19 @@ test_bad_enrolments (Fixture *f, gconstpointer data)
       "individual[1].registrationId: appears twice" },
     { "{\"individual\":[{\"registrationId\":\"a\",\"primaryKey\":\"" KEY
       "\",\"attestation\":\"x509\"}]}",
-      "individual[0].attestation: not one of symmetricKey, tpm" },
+      "individual[0].primaryKey: only with attestation symmetricKey" },
+    { "{\"individual\":[{\"registrationId\":\"a\",\"attestation\":\"x\"}]}",
+      "individual[0].attestation: not one of symmetricKey, x509, tpm" },
     { "{\"groups\":[{\"enrollmentGroupId\":\"g\",\"attestation\":\"tpm\"}]}",
-      "groups[0].attestation: not one of symmetricKey" },
+      "groups[0].attestation: not one of symmetricKey, x509" },
+    { "{\"groups\":[{\"enrollmentGroupId\":\"g\",\"attestation\":\"x509\","
+      "\"primaryThumbprint\":\"00\"}]}",
+      "groups[0].primaryThumbprint: unknown member" },
     { "{\"groups\":[{\"enrollmentGroupId\":\"g\",\"endorsementKey\":\"" ENDORSEMENT
       "\"}]}",
       "groups[0].endorsementKey: unknown member" },
     { TPM ("\"endorsementKey\":\"" ENDORSEMENT "\",\"primaryKey\":\"" KEY "\""),
-      "individual[0].primaryKey: cannot be with attestation tpm" },
+      "individual[0].primaryKey: only with attestation symmetricKey" },
     { TPM ("\"deviceId\":\"d\""), "individual[0].endorsementKey: missing" },
     { TPM ("\"endorsementKey\":1"), "individual[0].endorsementKey: not a string" },
     { TPM ("\"endorsementKey\":\"A\""), "individual[0].endorsementKey: not base64" },
