@@ -31,6 +31,7 @@ typedef struct
   const EmAnswer *tweak;
   GStrv segments;
   JsonNode *body;
+  X509_REQ *csr;
   EmAccess access;
 } Call;
 
@@ -39,6 +40,7 @@ call_clear (Call *call)
 {
   g_clear_pointer (&call->segments, g_strfreev);
   g_clear_pointer (&call->body, json_node_unref);
+  g_clear_pointer (&call->csr, X509_REQ_free);
   em_access_clear (&call->access);
 }
 
@@ -49,6 +51,9 @@ static const char *const api_versions[] = {
   "2021-06-01",         "2021-10-01",         "2025-07-01-preview", "2026-04-01",
   "2026-11-01",         "2026-11-02-preview", "2026-11-15-preview", NULL,
 };
+
+/* The first that knows a csr; those of an earlier date ignore it, as any other member. */
+#define CSR_VERSION "2025-07-01-preview"
 
 static Route
 find_route (GStrv segments)
@@ -149,6 +154,44 @@ check_access (Call *call, Route route)
   return reply;
 }
 
+static gboolean
+takes_csr (const Call *call)
+{
+  g_autofree char *version = em_request_query (call->request, "api-version");
+
+  if (call->tweak != NULL && call->tweak->csr == EM_CSR_IGNORED)
+    return FALSE;
+  return strcmp (version, CSR_VERSION) >= 0;
+}
+
+/* Whether the service ignores a CSR that no policy provides for, or refuses it, is not
+ * known: the scenario says. */
+static EmReply *
+check_csr (Call *call)
+{
+  JsonObject *body = json_node_get_object (call->body);
+  JsonNode *node = json_object_get_member (body, "csr");
+  const char *text = em_json_peek_string (body, "csr");
+  g_autofree char *message = NULL;
+  const char *why = "it is not a string";
+
+  if (node == NULL || JSON_NODE_HOLDS_NULL (node) || !takes_csr (call))
+    return NULL;
+  if (call->tweak != NULL && call->tweak->csr == EM_CSR_REFUSED)
+    return em_reply_new_error (400,
+                               CODE_BAD_REQUEST,
+                               "csr: the enrolment has no policy for it");
+  if (call->access.enrolment->issued_lifetime == 0)
+    return NULL;
+
+  if (text != NULL)
+    call->csr = em_csr_parse (text, call->segments[2], &why);
+  if (call->csr != NULL)
+    return NULL;
+  message = g_strconcat ("csr: ", why, NULL);
+  return em_reply_new_error (400, CODE_BAD_REQUEST, message);
+}
+
 static EmReply *
 check_size_and_type (Call *call, Route route)
 {
@@ -227,6 +270,19 @@ registration_state (EmRecord *record, const char *status)
   return node;
 }
 
+/* An operation's, and not a lookup's: that has no issued chain. */
+static JsonNode *
+operation_state (EmRecord *record, const char *status)
+{
+  JsonNode *node = registration_state (record, status);
+
+  if (g_str_equal (status, "assigned") && record->issued_chain != NULL)
+    json_object_set_array_member (json_node_get_object (node),
+                                  "issuedCertificateChain",
+                                  json_array_ref (record->issued_chain));
+  return node;
+}
+
 static EmReply *
 operation_reply (Call *call,
                  EmRecord *record,
@@ -245,12 +301,28 @@ operation_reply (Call *call,
   if (full)
     json_object_set_member (object,
                             "registrationState",
-                            registration_state (record, status));
+                            operation_state (record, status));
 
   reply = em_reply_new_json (running ? 202 : 200, root);
   if (running)
     em_reply_set_header (reply, "Retry-After", call->options->retry_after);
   return reply;
+}
+
+/* With an issued certificate the hub knows nothing else. */
+static void
+issue (Call *call, EmRecord *record)
+{
+  g_clear_pointer (&record->issued_chain, json_array_unref);
+  if (record->csr == NULL)
+    return;
+
+  record->issued_chain =
+      em_issuer_issue (call->dps->issuer,
+                       record->csr,
+                       record->enrolment->issued_lifetime,
+                       call->tweak != NULL ? call->tweak->issued_chain : EM_ISSUE_SOUND);
+  em_record_set_hub_trust (record, em_issuer_get_trust (call->dps->issuer));
 }
 
 static void
@@ -263,6 +335,7 @@ assign (Call *call, EmRecord *record, const char *hub, const char *device_id)
       em_tpm_renew_key (call->dps->tpm, record, data, call->access.fault);
     }
   em_registry_assign (call->dps->registry, record, hub, device_id);
+  issue (call, record);
 }
 
 static void
@@ -359,6 +432,8 @@ handle_register (Call *call)
   EmReply *reply;
 
   keep_payload (call, record);
+  X509_REQ_free (record->csr);
+  record->csr = g_steal_pointer (&call->csr);
   g_free (record->host);
   record->host = g_steal_pointer (&call->access.host);
   if (call->tweak != NULL && call->tweak->operation_status != NULL)
@@ -415,6 +490,8 @@ handle_route (Call *call)
     reply = check_size_and_type (call, route);
   if (reply == NULL)
     reply = check_access (call, route);
+  if (reply == NULL && route == ROUTE_REGISTER)
+    reply = check_csr (call);
   if (reply != NULL)
     return reply;
 

@@ -3,6 +3,7 @@
  * status. */
 #pragma once
 
+#include "em-issuer.h"
 #include "em-registry.h"
 #include "em-request.h"
 #include "em-scenario.h"
@@ -24,6 +25,7 @@ typedef struct
   EmEnrolments *enrolments;
   EmRegistry *registry;
   EmTpm *tpm;
+  EmIssuer *issuer;
 } EmDps;
 
 /* TWEAK, which may be NULL, says what a scenario wants to come out of the operation. */

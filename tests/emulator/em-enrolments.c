@@ -12,6 +12,7 @@
 #define KEY_LEN_MIN 16
 #define KEY_LEN_MAX 64
 #define REGISTRATION_ID_MAX 128
+#define LIFETIME_MAX (3650 * 24 * 60 * 60)
 
 struct _EmEnrolments
 {
@@ -36,6 +37,7 @@ static const char *const individual_members[] = {
   "secondaryCertificate",
   "primaryThumbprint",
   "secondaryThumbprint",
+  "certificateIssuance",
   NULL,
 };
 static const char *const group_members[] = {
@@ -49,6 +51,7 @@ static const char *const group_members[] = {
   "attestation",
   "primaryCertificate",
   "secondaryCertificate",
+  "certificateIssuance",
   NULL,
 };
 static const char *const status_words[] = { "enabled", "disabled", NULL };
@@ -288,6 +291,32 @@ read_credential (EmEnrolments *self,
   return read_keys (item, where, out->keys, error);
 }
 
+/* The policy that the service ties to an enrolment. */
+static gboolean
+read_issuance (JsonObject *item, const char *where, EmEnrolment *out, GError **error)
+{
+  static const char *const members[] = { "lifetime", NULL };
+  g_autofree char *place = g_strconcat (where, ".certificateIssuance", NULL);
+  JsonObject *policy = NULL;
+
+  if (!em_json_get_object (item, where, "certificateIssuance", &policy, error))
+    return FALSE;
+  if (policy == NULL)
+    return TRUE;
+  if (!em_json_check_members (policy, place, members, error) ||
+      !em_json_get_int (policy,
+                        place,
+                        "lifetime",
+                        1,
+                        LIFETIME_MAX,
+                        &out->issued_lifetime,
+                        error))
+    return FALSE;
+  if (out->issued_lifetime == 0)
+    return em_json_bad (place, "lifetime", "missing", error);
+  return TRUE;
+}
+
 static void
 read_payload (JsonObject *item, EmEnrolment *out)
 {
@@ -319,7 +348,8 @@ read_common (EmEnrolments *self,
       !em_json_get_word (item, where, "status", status_words, &status, error) ||
       !em_json_get_word (item, where, "disabledShape", shape_words, &shape, error) ||
       !em_json_get_word (item, where, "attestation", words, &attestation, error) ||
-      !read_credential (self, item, where, attestation, out, error))
+      !read_credential (self, item, where, attestation, out, error) ||
+      !read_issuance (item, where, out, error))
     return FALSE;
 
   out->status = status;
@@ -385,11 +415,13 @@ em_enrolments_load (const char *path, GError **error)
 {
   g_autoptr (EmEnrolments) self = em_enrolments_new ();
   g_autoptr (JsonObject) root = em_json_load (path, error);
+  g_autofree char *absolute = NULL;
 
   if (root == NULL)
     return NULL;
 
-  self->dir = g_path_get_dirname (path);
+  absolute = g_canonicalize_filename (path, NULL);
+  self->dir = g_path_get_dirname (absolute);
   if (!em_json_check_members (root, "", file_members, error) ||
       !em_json_each (root, "individual", read_individual, self, error) ||
       !em_json_each (root, "groups", read_group, self, error))
@@ -420,6 +452,7 @@ enrolment_view (const EmEnrolment *entry, const char *registration_id)
     view->keys[i] = group ? em_derive_key (entry->keys[i], registration_id)
                           : g_bytes_ref (entry->keys[i]);
   view->trust = entry->trust != NULL ? em_x509_trust_ref (entry->trust) : NULL;
+  view->issued_lifetime = entry->issued_lifetime;
   view->endorsement_key = g_memdup2 (entry->endorsement_key, sizeof (EmTpmPublic));
   return view;
 }

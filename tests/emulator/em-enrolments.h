@@ -34,6 +34,7 @@ typedef struct
   GBytes *keys[3];
   EmTpmPublic *endorsement_key;
   EmX509Trust *trust;
+  gint64 issued_lifetime; /* of certificates for CSRs, in seconds; 0 = none are issued */
   EmStatus status;
   EmDisabledShape disabled_shape;
   JsonNode *payload;

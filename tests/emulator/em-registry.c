@@ -40,6 +40,8 @@ record_free (EmRecord *record)
   g_free (record->device_id);
   clear_keys (record->hub_keys);
   g_clear_pointer (&record->hub_trust, em_x509_trust_unref);
+  X509_REQ_free (record->csr);
+  g_clear_pointer (&record->issued_chain, json_array_unref);
   g_free (record->error_message);
   g_free (record->etag);
   g_free (record);
@@ -155,6 +157,15 @@ em_record_find_operation (EmRecord *self, const char *id)
   return NULL;
 }
 
+void
+em_record_set_hub_trust (EmRecord *self, EmX509Trust *trust)
+{
+  clear_keys (self->hub_keys);
+  em_x509_trust_ref (trust);
+  g_clear_pointer (&self->hub_trust, em_x509_trust_unref);
+  self->hub_trust = trust;
+}
+
 static void
 leave_hub (EmRegistry *self, EmRecord *record)
 {
@@ -185,7 +196,7 @@ em_registry_assign (EmRegistry *self,
   clear_keys (record->hub_keys);
   g_clear_pointer (&record->hub_trust, em_x509_trust_unref);
   if (record->enrolment->trust != NULL)
-    record->hub_trust = em_x509_trust_ref (record->enrolment->trust);
+    em_record_set_hub_trust (record, record->enrolment->trust);
   for (guint i = 0; record->enrolment->keys[i] != NULL; i++)
     record->hub_keys[i] = g_bytes_ref (record->enrolment->keys[i]);
 

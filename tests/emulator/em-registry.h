@@ -28,7 +28,9 @@ typedef struct
   char *device_id;
   const char *substatus;
   GBytes *hub_keys[3];
-  EmX509Trust *hub_trust; /* in place of keys, or NULL */
+  EmX509Trust *hub_trust;  /* in place of keys, or NULL */
+  X509_REQ *csr;           /* of the newest registration, or NULL */
+  JsonArray *issued_chain; /* of the last assignment, or NULL */
   int error_code;
   char *error_message;
   gint64 created;
@@ -55,5 +57,7 @@ void em_registry_assign (EmRegistry *self,
                          EmRecord *record,
                          const char *hub,
                          const char *device_id);
+/* From now on the hub wants such certificates alone. */
+void em_record_set_hub_trust (EmRecord *self, EmX509Trust *trust);
 /* Stamps a change. */
 void em_record_touch (EmRecord *self);

@@ -65,9 +65,12 @@ static const char *const answer_members[] = {
   "header-size",
   "challenge",
   "tpm-blob",
+  "csr",
+  "issued-chain",
   NULL,
 };
 static const char *const host_words[] = { "any", "dps", "hub", NULL };
+static const char *const csr_words[] = { "by-policy", "ignore", "refuse", NULL };
 static const char *const framing_words[] = {
   "default", "chunked", "content-length", "close", NULL,
 };
@@ -256,6 +259,13 @@ read_meaning (JsonObject *answer, const char *where, EmAnswer *out, GError **err
                            "tpm-blob",
                            em_tpm_fault_words,
                            &out->tpm_blob,
+                           error) &&
+         em_json_get_word (answer, where, "csr", csr_words, &out->csr, error) &&
+         em_json_get_word (answer,
+                           where,
+                           "issued-chain",
+                           em_issue_fault_words,
+                           &out->issued_chain,
                            error);
 }
 

@@ -3,10 +3,19 @@
  * their answers. */
 #pragma once
 
+#include "em-issuer.h"
 #include "em-reply.h"
 #include "em-tpm-fault.h"
 
 #include <gio/gio.h>
+
+/* What becomes of a CSR. */
+typedef enum
+{
+  EM_CSR_BY_POLICY, /* issued or ignored as the enrolment has it */
+  EM_CSR_IGNORED,
+  EM_CSR_REFUSED,
+} EmCsrAnswer;
 
 /* What one rule does. An answer with a status takes the place of the normal one, others
  * bend it. */
@@ -32,7 +41,9 @@ typedef struct
   gboolean network_401;
   gint64 header_size;
   gboolean challenge;
-  int tpm_blob; /* EmTpmFault */
+  int tpm_blob;     /* EmTpmFault */
+  int csr;          /* EmCsrAnswer */
+  int issued_chain; /* EmIssueFault */
 } EmAnswer;
 
 typedef struct _EmScenario EmScenario;

@@ -33,6 +33,7 @@ struct _EmServer
   EmScenario *scenario;
   EmRegistry *registry;
   EmTpm *tpm;
+  EmIssuer *issuer;
   GHashTable *delays; /* suspended MHD_Connection → id of its timer */
   gboolean stopping;
 };
@@ -89,6 +90,7 @@ em_server_free (EmServer *self)
   gnutls_memset (self->ticket_key.data, 0, self->ticket_key.size);
   gnutls_free (self->ticket_key.data);
   em_tpm_free (self->tpm);
+  g_clear_pointer (&self->issuer, em_issuer_free);
   em_registry_free (self->registry);
   em_scenario_free (self->scenario);
   em_enrolments_free (self->enrolments);
@@ -167,6 +169,7 @@ route (EmServer *self, const EmRequest *request)
     .enrolments = self->enrolments,
     .registry = self->registry,
     .tpm = self->tpm,
+    .issuer = self->issuer,
   };
   EmReply *reply = answer != NULL ? em_answer_replace (answer) : NULL;
 
@@ -430,6 +433,10 @@ em_server_start (EmServer *self, GError **error)
                          &cert,
                          &key,
                          error))
+    return FALSE;
+
+  self->issuer = em_issuer_open (self->options->state_dir, error);
+  if (self->issuer == NULL)
     return FALSE;
 
   gnutls_session_ticket_key_generate (&self->ticket_key);

@@ -285,25 +285,33 @@ check_dates (X509 *leaf, gint64 now)
   return EM_X509_OK;
 }
 
-gboolean
-em_x509_has_common_name (const X509_NAME *subject, const char *name)
+char *
+em_x509_common_name (const X509_NAME *subject)
 {
   int index = X509_NAME_get_index_by_NID (subject, NID_commonName, -1);
   const ASN1_STRING *value;
   unsigned char *text = NULL;
-  gboolean same;
+  char *name = NULL;
   int len;
 
   if (index < 0 || X509_NAME_get_index_by_NID (subject, NID_commonName, index) >= 0)
-    return FALSE;
+    return NULL;
 
   value = X509_NAME_ENTRY_get_data (X509_NAME_get_entry (subject, index));
   len = ASN1_STRING_to_UTF8 (&text, value);
-  same = len > 0 && strlen (name) == (gsize) len &&
-         g_ascii_strncasecmp ((const char *) text, name, (gsize) len) == 0;
+  if (len > 0 && memchr (text, '\0', (gsize) len) == NULL)
+    name = g_strndup ((const char *) text, (gsize) len);
   OPENSSL_free (text);
   ERR_clear_error ();
-  return same;
+  return name;
+}
+
+static gboolean
+is_named (X509 *leaf, const char *name)
+{
+  g_autofree char *own = em_x509_common_name (X509_get_subject_name (leaf));
+
+  return own != NULL && g_ascii_strcasecmp (own, name) == 0;
 }
 
 /* Without the extension every bit is set. */
@@ -336,7 +344,7 @@ em_x509_check (const EmX509Trust *self, GPtrArray *chain, const char *name, gint
 
   if (verdict != EM_X509_OK)
     return verdict;
-  if (!em_x509_has_common_name (X509_get_subject_name (leaf), name))
+  if (!is_named (leaf, name))
     return EM_X509_COMMON_NAME;
   return may_be_client (leaf) ? EM_X509_OK : EM_X509_USAGE;
 }

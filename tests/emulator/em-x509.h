@@ -55,8 +55,8 @@ char *em_x509_thumbprint_text (X509 *certificate);
 /* 64 or 40 hex digits, of SHA-256 or SHA-1; NULL for anything else. */
 GBytes *em_x509_parse_thumbprint (const char *text);
 
-/* Whether a subject has that one common name, without case. */
-gboolean em_x509_has_common_name (const X509_NAME *subject, const char *name);
+/* The one common name of a subject, or NULL where it has none or several. */
+char *em_x509_common_name (const X509_NAME *subject);
 
 /* CHAIN may be NULL. NAME is what the common name must be, without case; NOW is in
  * seconds since the epoch. */

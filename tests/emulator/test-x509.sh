@@ -106,7 +106,7 @@ make_certificates() {
         em_leaf "$dir" single-old self single-old to='-1 hour' &&
         em_leaf "$dir" single-new self single-new from='+1 hour' &&
         em_leaf "$dir" single-cn self another && em_leaf "$dir" single-eku self single-eku eku=serverAuth &&
-        em_leaf "$dir" single-off self single-off &&
+        em_leaf "$dir" single-off self single-off && em_leaf "$dir" single-02 self single-02 &&
         em_leaf "$dir" member cell member-01 key=rsa2048 && em_leaf "$dir" plain cell member-01 eku=none &&
         em_leaf "$dir" direct line member-01 && em_leaf "$dir" twin cell single-01 &&
         em_leaf "$dir" foreign stranger member-01 && em_leaf "$dir" shut off member-01 &&
@@ -127,11 +127,16 @@ write_enrolments() {
       "primaryThumbprint": "$(em_thumbprint "$dir/single-eku.pem" | tr a-f A-F)" },
     { "registrationId": "single-off", "attestation": "x509", "primaryCertificate": "single-off.pem",
       "status": "disabled" },
-    { "registrationId": "keyed-01", "primaryKey": "$key" } ],
+    { "registrationId": "keyed-01", "primaryKey": "$key" },
+    { "registrationId": "issued-01", "primaryKey": "$key", "deviceId": "Gateway-2",
+      "certificateIssuance": { "lifetime": 300 } },
+    { "registrationId": "single-02", "attestation": "x509", "primaryCertificate": "single-02.pem",
+      "certificateIssuance": { "lifetime": 86400 } } ],
   "groups": [
     { "enrollmentGroupId": "plant", "attestation": "x509", "primaryCertificate": "other-root.pem",
       "secondaryCertificate": "root.pem" },
-    { "enrollmentGroupId": "cell", "attestation": "x509", "primaryCertificate": "cell.pem", "payload": "echo" },
+    { "enrollmentGroupId": "cell", "attestation": "x509", "primaryCertificate": "cell.pem", "payload": "echo",
+      "certificateIssuance": { "lifetime": 600 } },
     { "enrollmentGroupId": "off", "attestation": "x509", "primaryCertificate": "off.pem", "status": "disabled" },
     { "enrollmentGroupId": "keys", "primaryKey": "$key" } ] }
 JSON
@@ -242,20 +247,169 @@ resumed_without() {
         logged '[.resumed, .status, .certificate, .certificates] | map(tostring) | join(" ")' "true 401 absent 0"
 }
 
+# ---- certificates that are issued
+
+csr() { printf '"csr":"%s"' "$(base64 -w0 "$dir/$1.csr")"; }
+dps_token() { em_token "$scope%2Fregistrations%2F$1" $key $later registration; }
+
+# with_key ID [MORE JSON]: a registration with a token, to its end.
+with_key() {
+    local api='api-version=2025-07-01-preview' token
+    token=$(dps_token "$1")
+    put '' "$1" "${2-}" -H "Authorization: $token" || return
+    [[ $status == 202 ]] || return 0
+    operation=$(jq -r .operationId <<<"$body")
+    request '' $dps GET "/$scope/registrations/$1/operations/$operation?$api" -H "Authorization: $token"
+}
+# keep_chain NAME: what was issued, as NAME.pem, NAME-ca.pem and NAME-root.pem
+keep_chain() {
+    local i=0 suffix
+    for suffix in '' -ca -root; do
+        jq -r ".registrationState.issuedCertificateChain[$i]" <<<"$body" | base64 -d |
+            openssl x509 -inform DER -out "$dir/$1$suffix.pem" || return
+        i=$((i + 1))
+    done
+}
+# issued NAME ID
+issued() {
+    is "$status" 200 && said .status assigned &&
+        said '.registrationState.issuedCertificateChain | length' 3 && keep_chain "$1"
+}
+subject() { openssl x509 -in "$1" -noout -subject -nameopt RFC2253 | sed 's/^subject=//'; }
+
+an_issued_certificate() {
+    local text
+    em_csr "$dir" new-01 issued-01 && with_key issued-01 "$(csr new-01)" && issued new-01 || return
+    is "$(openssl x509 -in "$dir/new-01.pem" -noout -pubkey)" "$(openssl pkey -in "$dir/new-01.key" -pubout)" &&
+        is "$(subject "$dir/new-01.pem")" CN=issued-01 &&
+        has "$(openssl verify -x509_strict -purpose sslclient -CAfile "$dir/new-01-root.pem" \
+            -untrusted "$dir/new-01-ca.pem" "$dir/new-01.pem")" OK &&
+        is "$(em_thumbprint "$dir/new-01-root.pem")" "$(em_thumbprint "$dir/state/issuing-root.pem")" || return
+    text=$(openssl x509 -in "$dir/new-01.pem" -noout -text)
+    has "$text" 'Signature Algorithm: ecdsa-with-SHA384' && has "$text" 'TLS Web Client Authentication' &&
+        is "$(($(date -d "$(openssl x509 -in "$dir/new-01.pem" -noout -enddate | cut -d= -f2)" +%s) - \
+            $(date -d "$(openssl x509 -in "$dir/new-01.pem" -noout -startdate | cut -d= -f2)" +%s)))" 300
+}
+# The token of the key it was registered with is worth nothing at the hub then.
+it_alone_at_the_hub() {
+    em_csr "$dir" new-02 issued-01 && with_key issued-01 "$(csr new-02)" && issued new-02 || return
+    modules "new-02 new-02-ca" Gateway-2 && is "$status$body" '200[]' && logged .certificate ok || return
+    modules new-02 Gateway-2 && is "$status" 401 && logged .certificate no-chain || return
+    modules '' Gateway-2 -H "Authorization: $(em_token "$hub%2Fdevices%2FGateway-2" $key $later)" &&
+        is "$status" 401 && logged .certificate token-sent || return
+    with_key issued-01 && said '.registrationState | has("issuedCertificateChain")' false &&
+        modules '' Gateway-2 -H "Authorization: $(em_token "$hub%2Fdevices%2FGateway-2" $key $later)" &&
+        is "$status" 200
+}
+# The one before serves until its own end.
+a_renewal() {
+    em_csr "$dir" first issued-01 && with_key issued-01 "$(csr first)" && issued first &&
+        em_csr "$dir" second issued-01 && with_key issued-01 "$(csr second)" && issued second || return
+    [[ $(em_thumbprint "$dir/first.pem") != $(em_thumbprint "$dir/second.pem") ]] || return
+    modules "second second-ca" Gateway-2 && is "$status" 200 && modules "first first-ca" Gateway-2 && is "$status" 200
+}
+with_a_certificate() {
+    local api='api-version=2026-04-01'
+    em_csr "$dir" new-03 single-02 && registered single-02 single-02 "$(csr new-03)" && issued new-03 &&
+        modules "new-03 new-03-ca" single-02 && is "$status" 200 &&
+        modules single-02 single-02 && is "$status" 401 && logged .certificate no-chain || return
+    em_csr "$dir" new-04 member-01 && registered member member-01 "$(csr new-04)" && issued new-04 &&
+        modules "new-04 new-04-ca" member-01 && is "$status" 200
+}
+# By an earlier api-version it is a member like any other, and a policy must provide for it.
+ignored_csr() {
+    em_csr "$dir" new-05 single-02 && registered single-02 single-02 "$(csr new-05)" &&
+        said '.registrationState | has("issuedCertificateChain")' false || return
+    em_csr "$dir" new-06 keyed-01 && with_key keyed-01 "$(csr new-06)" && said .status assigned &&
+        said '.registrationState | has("issuedCertificateChain")' false
+}
+in_a_lookup() {
+    em_csr "$dir" new-07 issued-01 && with_key issued-01 "$(csr new-07)" && issued new-07 || return
+    request '' $dps POST "/$scope/registrations/issued-01?api-version=2025-07-01-preview" \
+        -H "Authorization: $(dps_token issued-01)" -d '{"registrationId":"issued-01"}' &&
+        is "$status" 200 && said .status assigned && said 'has("issuedCertificateChain")' false || return
+    request '' $dps POST "/$scope/registrations/issued-01?api-version=2025-07-01-preview" \
+        -H "Authorization: $(dps_token issued-01)" -d "{\"registrationId\":\"issued-01\",$(csr new-07)}" &&
+        is "$status" 400 && said .errorCode 400004
+}
+# bad_csr CSR TEXT
+bad_csr() { with_key issued-01 "\"csr\":$1" && is "$status" 400 && said .errorCode 400004 && said .message "csr: $2"; }
+bad_csrs() {
+    local kind n
+    for kind in p256 p521 rsa2048; do
+        em_csr "$dir" "bad-$kind" issued-01 $kind &&
+            bad_csr "\"$(base64 -w0 "$dir/bad-$kind.csr")\"" "its key is not one on P-384" || return
+    done
+    em_csr "$dir" bad-cn ISSUED-01 &&
+        bad_csr "\"$(base64 -w0 "$dir/bad-cn.csr")\"" "its common name is not the registration ID" || return
+    n=$(stat -c %s "$dir/new-01.csr")
+    { head -c $((n - 1)) "$dir/new-01.csr"; tail -c1 "$dir/new-01.csr" | LC_ALL=C tr '\0-\376\377' '\1-\377\0'; } >"$dir/bad-sig.csr"
+    bad_csr "\"$(base64 -w0 "$dir/bad-sig.csr")\"" "it is not signed with its key" || return
+    bad_csr '"-----BEGIN"' "it is not base64" && bad_csr 7 "it is not a string" &&
+        bad_csr "\"$(base64 -w0 "$dir/single.pem")\"" "it is not a request of PKCS#10 in DER" &&
+        bad_csr "\"$({ cat "$dir/new-01.csr"; echo; } | base64 -w0)\"" "it is not a request of PKCS#10 in DER"
+}
+same_ca_again() {
+    local before
+    before=$(em_thumbprint "$dir/state/issuing-root.pem")
+    is "$(stat -c %a "$dir/state/issuing-ca.key" "$dir/state/issuing-root.key" | tr '\n' ' ')" "600 600 " &&
+        start_emulator '' && is "$(em_thumbprint "$dir/state/issuing-root.pem")" "$before" &&
+        an_issued_certificate
+}
+
+# ---- faults
+
+fault() { printf '{"match":{"path":"/operations/"},"answer":{"issued-chain":"%s"}}' "$1"; }
+# with_fault FAULT COMMAND...: on the answer of a registration that asked for a certificate
+with_fault() {
+    start_emulator "$(fault "$1")" && em_csr "$dir" faulty issued-01 &&
+        with_key issued-01 "$(csr faulty)" && is "$status" 200 && said .status assigned && "${@:2}"
+}
+links() {
+    openssl verify -CAfile "$dir/faulty-root.pem" -untrusted "$dir/faulty-ca.pem" "$dir/faulty.pem" 2>&1
+}
+another_key() {
+    issued faulty && has "$(links)" OK &&
+        [[ $(openssl x509 -in "$dir/faulty.pem" -noout -pubkey) != "$(openssl pkey -in "$dir/faulty.key" -pubout)" ]]
+}
+another_name() { issued faulty && has "$(links)" OK && is "$(subject "$dir/faulty.pem")" CN=somebody-else; }
+past() { issued faulty && has "$(links)" 'certificate has expired'; }
+future() { issued faulty && has "$(links)" 'not yet valid'; }
+broken() { issued faulty && has "$(links)" 'unable to get local issuer'; }
+short_of() { said '.registrationState.issuedCertificateChain | length' "$1"; }
+not_there() { said '.registrationState | has("issuedCertificateChain")' false; }
+root_first() { issued faulty && is "$(subject "$dir/faulty.pem")" "CN=dps-emulator issuing root"; }
+no_base64() { short_of 1 && said '.registrationState.issuedCertificateChain[0]' "-----BEGIN CERTIFICATE-----"; }
+no_certificate_in_it() { short_of 1 && is "$(jq -r '.registrationState.issuedCertificateChain[0]' <<<"$body" | base64 -d)" "not a certificate"; }
+
+# The example scenario: refusals by name of the version, then as without a policy.
+the_example() {
+    local wanted
+    start_emulator "$(jq -c '.rules[]' "$here/scenarios/refused-csr.json" | paste -sd,)" &&
+        em_csr "$dir" faulty issued-01 || return
+    for wanted in "429 429001" "403 403000" "400 400004"; do
+        with_key issued-01 "$(csr faulty)" && is "$status $(jq .errorCode <<<"$body")" "$wanted" || return
+    done
+    with_key issued-01 "$(csr faulty)" && said .status assigned && not_there || return
+    with_key issued-01 "$(csr faulty)" && short_of 3
+}
+
 # wrong_file MEMBERS TEXT: an individual enrolment with these is refused, and why.
 wrong_file() {
     local output
     printf '{"individual":[{"registrationId":"a","attestation":"x509"%s}]}' "$1" >"$dir/wrong.json"
-    output=$("$emulator" --state-dir "$dir/state" --enrolments "$dir/wrong.json" 2>&1)
+    output=$(cd "$dir" && timeout 20 "$emulator" --state-dir state --enrolments wrong.json 2>&1)
     is "$?" 2 && has "$output" "$2"
 }
 wrong_files() {
-    wrong_file '' 'primaryCertificate: missing' &&
+    em_chain "$dir" member cell >"$dir/two" && wrong_file '' 'primaryCertificate: missing' &&
         wrong_file ',"primaryCertificate":"nowhere.pem"' 'individual[0].primaryCertificate' &&
         wrong_file ',"primaryCertificate":"single.key"' 'holds no PEM certificate' &&
-        wrong_file ',"primaryCertificate":"shown"' 'holds more than one certificate' &&
+        wrong_file ',"primaryCertificate":"two"' 'holds more than one certificate' &&
         wrong_file ',"primaryThumbprint":"00"' 'primaryThumbprint: not a SHA-256 or SHA-1' &&
-        wrong_file ',"primaryKey":"AAECAwQFBgcICQoLDA0ODw=="' 'primaryKey: only with attestation symmetricKey'
+        wrong_file ',"primaryKey":"AAECAwQFBgcICQoLDA0ODw=="' 'primaryKey: only with attestation symmetricKey' &&
+        wrong_file ',"primaryCertificate":"single.pem","certificateIssuance":{}' 'certificateIssuance.lifetime: missing' &&
+        wrong_file ',"primaryCertificate":"single.pem","certificateIssuance":{"lifetime":0}' 'certificateIssuance.lifetime'
 }
 
 make_certificates >"$dir/making" || { check "openssl makes certificates" cat "$dir/making"; finish; }
@@ -291,5 +445,27 @@ for tls in 1.2 1.3; do
     check "a resumed session has its certificate" resumed
     check "… or none" resumed_without
 done
+start_emulator '' || check "the emulator starts" false
+check "a CSR is answered with a chain of three" an_issued_certificate
+check "… which is all the hub takes, until a registration without" it_alone_at_the_hub
+check "a renewal has another, and both serve" a_renewal
+check "certificates bring CSRs as well, pinned and of a group" with_a_certificate
+check "a CSR by an older api-version, or without a policy, is ignored" ignored_csr
+check "a lookup neither takes a CSR nor tells what was issued" in_a_lookup
+check "a CSR with a wrong key, name, signature or form is refused" bad_csrs
+check "the issuing CA stays, and its keys are private" same_ca_again
+check "what is issued may be missing" with_fault missing not_there
+check "… or empty" with_fault empty short_of 0
+check "… or for another key" with_fault other-key another_key
+check "… or another name" with_fault other-common-name another_name
+check "… or expired" with_fault expired past
+check "… or not yet valid" with_fault not-yet-valid future
+check "… or not link up" with_fault no-link broken
+check "… or have the root first" with_fault root-first root_first
+check "… or the leaf alone" with_fault leaf-alone short_of 1
+check "… or nine certificates" with_fault too-many short_of 9
+check "… or be no base64" with_fault not-base64 no_base64
+check "… or no certificates" with_fault not-certificates no_certificate_in_it
+check "the example scenario refuses and ignores a CSR" the_example
 check "a file that says nonsense about certificates is refused" wrong_files
 finish
