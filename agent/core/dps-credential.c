@@ -4,6 +4,7 @@
 #include "core/dps-credential.h"
 #include "common/dps-error.h"
 #include "common/dps-name.h"
+#include "core/dps-issued-sign.h"
 #include "core/dps-plugin-sign.h"
 #include "dps/dps-sas.h"
 
@@ -17,6 +18,19 @@ on_signed_by_plugin (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GTask) task = data;
   GError *error = NULL;
   GBytes *signature = dps_signer_sign_finish (DPS_SIGNER (source), result, &error);
+
+  if (signature != NULL)
+    g_task_return_pointer (task, signature, (GDestroyNotify) g_bytes_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_signed_by_issued_key (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  GBytes *signature = dps_issued_sign_finish (result, &error);
 
   if (signature != NULL)
     g_task_return_pointer (task, signature, (GDestroyNotify) g_bytes_unref);
@@ -63,14 +77,22 @@ dps_credential_sign_async (DpsSigner *signer,
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
   gboolean hmac = g_str_equal (mechanism, DPS_PLUGIN_HMAC_SHA256);
+  gboolean is_issued = identity->key != NULL || identity->blob != NULL;
 
   g_task_set_source_tag (task, dps_credential_sign_async);
   if (identity->shape == DPS_SHAPE_KEY && hmac)
     sign_here (task, identity->key, bytes);
   else if (identity->shape == DPS_SHAPE_PLUGIN && hmac)
     sign_by_plugin (task, signer, identity, mechanism, bytes);
-  else if (identity->shape == DPS_SHAPE_CERTIFICATE && !hmac && identity->key == NULL &&
-           identity->blob == NULL)
+  else if (identity->shape == DPS_SHAPE_CERTIFICATE && !hmac && is_issued)
+    dps_issued_sign_async (signer != NULL ? dps_signer_get_config (signer) : NULL,
+                           identity,
+                           mechanism,
+                           bytes,
+                           cancellable,
+                           on_signed_by_issued_key,
+                           g_steal_pointer (&task));
+  else if (identity->shape == DPS_SHAPE_CERTIFICATE && !hmac)
     sign_by_plugin (task, signer, identity, mechanism, bytes);
   else
     g_task_return_new_error (task,

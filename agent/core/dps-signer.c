@@ -89,6 +89,12 @@ dps_signer_drop (DpsSigner *self)
   self->drops++;
 }
 
+DpsConfig *
+dps_signer_get_config (DpsSigner *self)
+{
+  return dps_settings_get_config (self->settings);
+}
+
 void
 dps_signer_adopt (DpsSigner *self, DpsPluginSetup *setup)
 {

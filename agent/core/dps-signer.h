@@ -19,6 +19,9 @@ G_DECLARE_FINAL_TYPE (DpsSigner, dps_signer, DPS, SIGNER, GObject)
 /* References settings. */
 DpsSigner *dps_signer_new (DpsSettings *settings);
 
+/* The configuration in force; borrowed, or NULL. */
+DpsConfig *dps_signer_get_config (DpsSigner *self);
+
 /* References setup, with the process it may have running, for what is to be signed by
  * its plugin from now on. */
 void dps_signer_adopt (DpsSigner *self, DpsPluginSetup *setup);

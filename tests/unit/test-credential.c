@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-credential.h"
+#include "core/dps-issued-key.h"
 #include "common/dps-error.h"
 
 #include <string.h>
@@ -208,6 +209,43 @@ test_mechanisms (void)
     }
 }
 
+/* With the key that the agent made for an issued certificate. */
+static void
+test_issued (void)
+{
+  g_autoptr (DpsIdentity) identity = make_identity ();
+  g_autoptr (GBytes) digest = g_bytes_new ("0123456789abcdef0123456789abcdef", 32);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DpsIssuedKey) key = dps_issued_key_make (NULL, &error);
+  g_autoptr (GBytes) signature = NULL;
+  EVP_PKEY_CTX *context = EVP_PKEY_CTX_new (dps_issued_key_get_public (key), NULL);
+
+  g_clear_pointer (&identity->key, dps_secret_unref);
+  identity->key = dps_secret_ref (dps_issued_key_get_key (key));
+  identity->shape = DPS_SHAPE_CERTIFICATE;
+  dps_credential_sign_async (NULL,
+                             identity,
+                             "ECDSA-SHA256",
+                             digest,
+                             NULL,
+                             on_done,
+                             &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  signature = dps_credential_sign_finish (result, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (EVP_PKEY_verify_init (context), ==, 1);
+  g_assert_cmpint (EVP_PKEY_verify (context,
+                                    g_bytes_get_data (signature, NULL),
+                                    g_bytes_get_size (signature),
+                                    g_bytes_get_data (digest, NULL),
+                                    g_bytes_get_size (digest)),
+                   ==,
+                   1);
+  EVP_PKEY_CTX_free (context);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -217,5 +255,6 @@ main (int argc, char **argv)
   g_test_add_func ("/credential/token/encodes-the-module", test_module_is_encoded);
   g_test_add_func ("/credential/token/only-shapes-that-can-sign", test_shapes);
   g_test_add_func ("/credential/sign/only-its-own-mechanisms", test_mechanisms);
+  g_test_add_func ("/credential/signs-with-an-issued-key", test_issued);
   return g_test_run ();
 }
