@@ -46,6 +46,7 @@ MAY_INCLUDE = {
     "agent/data": ["config", "net", "common"],  # writes documents from their tables at build time
     "plugins": ["abi"],
     "plugins/tpm": ["abi", "tpm"],
+    "plugins/x509": ["abi", "tpm"],
     "tests/emulator": [],
 }
 
