@@ -74,10 +74,10 @@ check_curve (EVP_PKEY *public, const char *where, X509Error *error)
 gboolean
 x509_mechanism_check_key (EVP_PKEY *public, const char *where, X509Error *error)
 {
-  int bits = EVP_PKEY_get_bits (public);
-  const char *kind = EVP_PKEY_get0_type_name (public);
+  int bits = public != NULL ? EVP_PKEY_get_bits (public) : 0;
+  const char *kind = public != NULL ? EVP_PKEY_get0_type_name (public) : NULL;
 
-  switch (EVP_PKEY_get_base_id (public))
+  switch (public != NULL ? EVP_PKEY_get_base_id (public) : EVP_PKEY_NONE)
     {
     case EVP_PKEY_EC:
       return check_curve (public, where, error);
@@ -94,9 +94,10 @@ x509_mechanism_check_key (EVP_PKEY *public, const char *where, X509Error *error)
       return x509_error_set (error,
                              DPS_PLUGIN_INVALID_ARGUMENT,
                              X509_CAUSE_KEY,
-                             "the key of %s is of the kind %s; " USABLE,
+                             "the key of %s is of a kind that is not supported "
+                             "(%s); " USABLE,
                              where,
-                             kind != NULL ? kind : "that nobody knows");
+                             kind != NULL ? kind : "unknown");
     }
 }
 

@@ -26,8 +26,8 @@ gboolean x509_mechanism_check (EVP_PKEY *public,
                                gsize size,
                                X509Error *error);
 
-/* RSA of 2048 to 4096 bits, EC on P-256 or P-384; else the cause x509-key. where: what
- * has it, for the text. Pure. */
+/* RSA of 2048 to 4096 bits, EC on P-256 or P-384; else the cause x509-key. public may be
+ * NULL; where: what has it, for the text. Pure. */
 gboolean x509_mechanism_check_key (EVP_PKEY *public, const char *where, X509Error *error);
 
 /* Signs with an OpenSSL key, after x509_mechanism_check(); the caller's, or NULL. */
