@@ -102,6 +102,8 @@ on_tls_event (const SSL *ssl, int where, int value)
 
   if ((where & SSL_CB_ALERT) != 0)
     self->tls_alert = TRUE;
+  if (where == SSL_CB_READ_ALERT)
+    dps_http_identity_note_alert (self, value & 0xff);
 }
 
 /* libcurl's own loading would read a single file again at every connection. */
@@ -115,7 +117,7 @@ on_ssl_context (CURL *curl, void *context, void *user_data)
   SSL_CTX_set_keylog_callback (context, NULL);
   SSL_CTX_set_app_data (context, self);
   SSL_CTX_set_info_callback (context, on_tls_event);
-  return CURLE_OK;
+  return dps_http_identity_apply (self, context) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
 static guint

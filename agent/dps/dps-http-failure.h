@@ -16,7 +16,10 @@ typedef enum
   DPS_HTTP_FAILURE_TLS_UNTRUSTED,
   DPS_HTTP_FAILURE_TLS_TIME, /* expired or not yet valid, by this host's clock */
   DPS_HTTP_FAILURE_TLS_OTHER,
-  DPS_HTTP_FAILURE_CLOSED, /* the connection broke off, also inside an answer */
+  DPS_HTTP_FAILURE_CLIENT_KEY,     /* whoever holds the identity's key did not sign */
+  DPS_HTTP_FAILURE_CLIENT_REFUSED, /* the identity is refused by a TLS alert, or the lack
+                                      of one */
+  DPS_HTTP_FAILURE_CLOSED,         /* the connection broke off, also inside an answer */
   DPS_HTTP_FAILURE_TIMEOUT,
   DPS_HTTP_FAILURE_TOO_LARGE,
   DPS_HTTP_FAILURE_MALFORMED,

@@ -5,7 +5,7 @@
 #include "dps/dps-http-head.h"
 
 #include <curl/curl.h>
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
 
 /* For dps-http*.c alone. */
 
@@ -17,6 +17,7 @@ struct _DpsHttp
   X509_STORE *roots;
   DpsHttpSessions *sessions;
   DpsHttpShare *share;
+  DpsTlsIdentity *identity;
   struct curl_slist *connect_to;
   DpsHttpAddressCheck check_address;
   gpointer check_data;
@@ -33,6 +34,8 @@ struct _DpsHttp
   gboolean malformed;
   gboolean stale; /* the kept connection has something to say before it was asked */
   gboolean tls_alert;
+  const char *refusal; /* the name of the alert that refuses the identity */
+  GError *key_error;   /* why the identity did not sign */
   gboolean body_dropped;
   gboolean too_large;
   guint vetoed;
@@ -43,3 +46,16 @@ struct _DpsHttp
 
 /* Everything that libcurl calls while a request is under way. FALSE: not to be had. */
 gboolean dps_http_set_callbacks (DpsHttp *self);
+
+/* dps-http-identity.c: the client certificate. */
+
+/* Before a request. */
+void dps_http_identity_begin (DpsHttp *self);
+/* Lets a connection show the identity, where there is one; FALSE with key_error. */
+gboolean dps_http_identity_apply (DpsHttp *self, SSL_CTX *context);
+/* An alert that has come, its description (RFC 8446 §6.2). */
+void dps_http_identity_note_alert (DpsHttp *self, int description);
+/* What failure really is, after a request. */
+DpsHttpFailure dps_http_identity_classify (DpsHttp *self, DpsHttpFailure failure);
+/* Sets error to what the failure of the response is. */
+void dps_http_identity_set_error (DpsHttp *self, GError **error);

@@ -5,6 +5,9 @@
 
 #include <curl/curl.h>
 
+/* A host has an identity for the service and one for its hub, seldom a new one. */
+#define IDENTITIES_MAX 4
+
 struct _DpsHttpShare
 {
   gatomicrefcount refs;
@@ -15,8 +18,8 @@ struct _DpsHttpShare
 struct _DpsHttpSessions
 {
   gatomicrefcount refs;
-  GMutex lock; /* of what follows */
-  DpsHttpShare *share;
+  GMutex lock;        /* of what follows */
+  GHashTable *shares; /* identity, "" = none → DpsHttpShare */
   char *trust;
   gint64 since;
 };
@@ -85,6 +88,10 @@ dps_http_sessions_new (void)
 
   g_atomic_ref_count_init (&self->refs);
   g_mutex_init (&self->lock);
+  self->shares = g_hash_table_new_full (g_str_hash,
+                                        g_str_equal,
+                                        g_free,
+                                        (GDestroyNotify) dps_http_share_unref);
   return self;
 }
 
@@ -98,7 +105,7 @@ dps_http_sessions_ref (DpsHttpSessions *self)
 static void
 drop (DpsHttpSessions *self)
 {
-  g_clear_pointer (&self->share, dps_http_share_unref);
+  g_hash_table_remove_all (self->shares);
   g_clear_pointer (&self->trust, g_free);
 }
 
@@ -108,6 +115,7 @@ dps_http_sessions_unref (DpsHttpSessions *self)
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
   drop (self);
+  g_hash_table_unref (self->shares);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -121,19 +129,32 @@ dps_http_sessions_clear (DpsHttpSessions *self)
 }
 
 DpsHttpShare *
-dps_http_sessions_get (DpsHttpSessions *self, const char *trust, gint64 now)
+dps_http_sessions_get (DpsHttpSessions *self,
+                       const char *trust,
+                       const char *identity,
+                       gint64 now)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  const char *key = identity != NULL ? identity : "";
+  DpsHttpShare *share;
 
   if (g_strcmp0 (self->trust, trust) != 0 || now - self->since >= DPS_HTTP_SESSIONS_AGE)
     drop (self);
-  if (self->share == NULL)
+  share = g_hash_table_lookup (self->shares, key);
+  if (share == NULL && g_hash_table_size (self->shares) >= IDENTITIES_MAX)
+    drop (self);
+  if (self->trust == NULL)
     {
-      self->share = share_new ();
       self->trust = g_strdup (trust);
       self->since = now;
     }
-  if (self->share != NULL)
-    g_atomic_ref_count_inc (&self->share->refs);
-  return self->share;
+  if (share == NULL)
+    {
+      share = share_new ();
+      if (share == NULL)
+        return NULL;
+      g_hash_table_insert (self->shares, g_strdup (key), share);
+    }
+  g_atomic_ref_count_inc (&share->refs);
+  return share;
 }

@@ -86,13 +86,18 @@ load_roots (DpsHttp *self, const DpsHttpOptions *options, GError **error)
 {
   g_autofree char *trust =
       dps_http_roots_describe (options->system_ca_file, options->ca_pem);
+  const char *fingerprint = NULL;
 
+  if (self->identity != NULL)
+    fingerprint = dps_certificate_chain_get_fingerprint (
+        dps_tls_identity_get_chain (self->identity));
   self->roots = dps_http_roots_load (options->system_ca_file, options->ca_pem, error);
   if (self->roots == NULL)
     return FALSE;
   self->sessions = options->sessions ? dps_http_sessions_ref (options->sessions)
                                      : dps_http_sessions_new ();
-  self->share = dps_http_sessions_get (self->sessions, trust, g_get_monotonic_time ());
+  self->share =
+      dps_http_sessions_get (self->sessions, trust, fingerprint, g_get_monotonic_time ());
   if (self->share == NULL)
     return fail_setting_up (error);
   return TRUE;
@@ -113,6 +118,8 @@ dps_http_new (const DpsHttpOptions *options, GError **error)
   self->sockets = g_array_new (FALSE, FALSE, sizeof (int));
   self->check_address = options->check_address;
   self->check_data = options->check_data;
+  if (options->identity != NULL)
+    self->identity = dps_tls_identity_ref (options->identity);
   if (!load_roots (self, options, error))
     return NULL;
   for (gsize i = 0; options->pins != NULL && options->pins[i] != NULL; i++)
@@ -140,6 +147,8 @@ dps_http_free (DpsHttp *self)
   g_clear_pointer (&self->sessions, dps_http_sessions_unref);
   curl_slist_free_all (self->connect_to);
   X509_STORE_free (self->roots);
+  dps_tls_identity_unref (self->identity);
+  g_clear_error (&self->key_error);
   g_array_unref (self->sockets);
   g_free (self);
 }
@@ -429,6 +438,7 @@ begin (DpsHttp *self, const DpsHttpRequest *request, GCancellable *cancellable)
   self->malformed = FALSE;
   self->stale = FALSE;
   self->tls_alert = FALSE;
+  dps_http_identity_begin (self);
   self->body_dropped = FALSE;
   self->too_large = FALSE;
   self->vetoed = 0;
@@ -452,10 +462,7 @@ dps_http_perform (DpsHttp *self,
   if (g_cancellable_is_cancelled (cancellable))
     {
       self->response->failure = DPS_HTTP_FAILURE_CANCELLED;
-      dps_http_failure_set_error (self->response->failure,
-                                  request->host,
-                                  self->message,
-                                  error);
+      dps_http_identity_set_error (self, error);
     }
   else if (!dps_http_request_check (request, error))
     self->response->failure = DPS_HTTP_FAILURE_LOCAL;
@@ -466,15 +473,13 @@ dps_http_perform (DpsHttp *self,
       /* We stopped reading what nobody asked for; the answer was there. */
       if (self->body_dropped)
         result = CURLE_OK;
-      self->response->failure = classify (self, result);
+      self->response->failure =
+          dps_http_identity_classify (self, classify (self, result));
       tidy_verify_result (self->response);
       answered = self->response->failure == DPS_HTTP_FAILURE_NONE;
       forget_sessions (self, self->response->failure);
       if (!answered)
-        dps_http_failure_set_error (self->response->failure,
-                                    request->host,
-                                    self->message,
-                                    error);
+        dps_http_identity_set_error (self, error);
     }
   if (request->ignore_body)
     g_byte_array_set_size (self->body, 0);

@@ -4,6 +4,7 @@
 #include "common/dps-secret.h"
 #include "dps/dps-http-failure.h"
 #include "dps/dps-http-sessions.h"
+#include "dps/dps-tls-identity.h"
 
 #include <gio/gio.h>
 #include <sys/socket.h>
@@ -33,7 +34,9 @@ typedef struct
   GBytes *ca_pem;             /* PEM, private roots beside the system's */
   const char *const *pins;    /* HOST=ADDRESS[:PORT], IPv6 with port in brackets */
   DpsHttpSessions
-      *sessions; /* to resume from and to add to; referenced. NULL = its own */
+      *sessions;            /* to resume from and to add to; referenced. NULL = its own */
+  DpsTlsIdentity *identity; /* shown to a server that asks, at the handshake or after a
+                               request; referenced. NULL = no client certificate */
   DpsHttpAddressCheck check_address;
   gpointer check_data;
   guint connect_timeout_ms; /* 15 s */
@@ -91,7 +94,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsHttpResponse, dps_http_response_free)
  * an error: G_IO_ERROR for the network (TIMED_OUT, CONNECTION_REFUSED, HOST_UNREACHABLE,
  * HOST_NOT_FOUND, CONNECTION_CLOSED, CANCELLED), DPS_ERROR_LIMITS_EXCEEDED for an answer
  * that is too large, DPS_ERROR_REJECTED for TLS and malformed answers,
- * DPS_ERROR_INVALID_ARGUMENT for the request. Cancelling takes effect within a second. */
+ * DPS_ERROR_INVALID_ARGUMENT for the request; where the identity did not sign
+ * (DPS_HTTP_FAILURE_CLIENT_KEY), the very error of its sign. Cancelling takes effect
+ * within a second. */
 gboolean dps_http_perform (DpsHttp *self,
                            const DpsHttpRequest *request,
                            GCancellable *cancellable,

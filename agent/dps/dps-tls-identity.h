@@ -25,7 +25,8 @@ typedef GBytes *(*DpsTlsSign) (gpointer data,
                                GError **error);
 
 /* An EVP_PKEY with the public half of public_key, which is only read, whose private
- * operations call sign, for TLS and X509_REQ_sign(); the caller's. It gives away no
+ * operations call sign, for TLS and X509_REQ_sign() (the request's key is set from
+ * public_key); the caller's. It gives away no
  * private part, and does nothing but sign. data is always taken over: destroy, unless
  * NULL, is called with it after the last use, or before this fails. NULL with
  * DPS_ERROR_NOT_SUPPORTED for a key that is neither RSA of at least 2048 bits nor EC on

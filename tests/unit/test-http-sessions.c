@@ -242,8 +242,9 @@ test_age (void)
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       g_autoptr (DpsHttpSessions) sessions = dps_http_sessions_new ();
-      DpsHttpShare *first = dps_http_sessions_get (sessions, "roots", 0);
-      DpsHttpShare *second = dps_http_sessions_get (sessions, rows[i].trust, rows[i].now);
+      DpsHttpShare *first = dps_http_sessions_get (sessions, "roots", NULL, 0);
+      DpsHttpShare *second =
+          dps_http_sessions_get (sessions, rows[i].trust, NULL, rows[i].now);
 
       g_assert_nonnull (first);
       g_assert_nonnull (second);
@@ -251,6 +252,39 @@ test_age (void)
       dps_http_share_unref (first);
       dps_http_share_unref (second);
     }
+}
+
+static gboolean
+is_share (DpsHttpSessions *sessions, const char *identity, DpsHttpShare *share)
+{
+  DpsHttpShare *got = dps_http_sessions_get (sessions, "roots", identity, 0);
+
+  g_assert_nonnull (got);
+  dps_http_share_unref (got);
+  return got == share;
+}
+
+static void
+test_identities (void)
+{
+  g_autoptr (DpsHttpSessions) sessions = dps_http_sessions_new ();
+  DpsHttpShare *none = dps_http_sessions_get (sessions, "roots", NULL, 0);
+  DpsHttpShare *a = dps_http_sessions_get (sessions, "roots", "aa", 0);
+  DpsHttpShare *b = dps_http_sessions_get (sessions, "roots", "bb", 0);
+
+  g_assert_true (none != a && a != b && none != b);
+  g_assert_true (is_share (sessions, NULL, none));
+  g_assert_true (is_share (sessions, "aa", a));
+  g_assert_true (is_share (sessions, "bb", b));
+
+  /* Not ever more of them. */
+  g_assert_false (is_share (sessions, "cc", a));
+  g_assert_true (is_share (sessions, "aa", a));
+  g_assert_false (is_share (sessions, "dd", a));
+  g_assert_false (is_share (sessions, "aa", a));
+  dps_http_share_unref (none);
+  dps_http_share_unref (a);
+  dps_http_share_unref (b);
 }
 
 static void
@@ -299,6 +333,7 @@ main (int argc, char **argv)
   g_test_add_func ("/http-sessions/other-server", test_other_server);
   g_test_add_func ("/http-sessions/threads", test_threads);
   g_test_add_func ("/http-sessions/age", test_age);
+  g_test_add_func ("/http-sessions/identities", test_identities);
   g_test_add_func ("/http-sessions/description", test_description);
   return g_test_run ();
 }

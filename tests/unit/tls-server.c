@@ -38,6 +38,11 @@ struct _TlsServer
   gboolean stopping;
   int connection;
   guint accepted, requests, whole_requests, stalled, sent;
+  TlsServerPeers peers;
+
+  /* Of the connection there is; the server's thread alone. */
+  gboolean written; /* since the last read */
+  guint turns;
 };
 
 static X509 *
@@ -73,6 +78,171 @@ make_certificate (const char *name,
   g_assert_cmpint (X509_sign (cert, issuer_key, EVP_sha256 ()), >, 0);
   return cert;
 }
+
+/* ---- the peer's certificate ---- */
+
+static void
+note_certificates (TlsServer *self, STACK_OF (X509) * sent)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  for (int i = 0; i < sk_X509_num (sent); i++)
+    {
+      char name[65] = "";
+
+      X509_NAME_get_text_by_NID (X509_get_subject_name (sk_X509_value (sent, i)),
+                                 NID_commonName,
+                                 name,
+                                 sizeof name);
+      g_string_append_printf (names, "%s%s", i > 0 ? " " : "", name);
+    }
+  g_mutex_lock (&self->lock);
+  self->peers.certificates = (guint) sk_X509_num (sent);
+  g_strlcpy (self->peers.names, names->str, sizeof self->peers.names);
+  g_mutex_unlock (&self->lock);
+}
+
+static int
+on_verify (X509_STORE_CTX *store, void *data)
+{
+  TlsServer *self = data;
+
+  note_certificates (self, X509_STORE_CTX_get0_untrusted (store));
+  if (self->options.refuse_with == 0)
+    return X509_verify_cert (store);
+  X509_STORE_CTX_set_error (store, self->options.refuse_with);
+  return 0;
+}
+
+static int
+on_hello (SSL *ssl, int *alert, void *data)
+{
+  TlsServer *self = data;
+
+  if (self->options.refuse_hello == 0)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  *alert = self->options.refuse_hello;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+static int
+verify_mode (TlsServer *self)
+{
+  return SSL_VERIFY_PEER | (self->options.ask_only ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+}
+
+static void
+set_up_asking (TlsServer *self)
+{
+  const TlsServerOptions *o = &self->options;
+
+  if (o->no_tickets)
+    SSL_CTX_set_num_tickets (self->context, 0);
+  SSL_CTX_set_session_id_context (self->context, (const guchar *) "test", 4);
+  SSL_CTX_set_client_hello_cb (self->context, on_hello, self);
+  SSL_CTX_set_cert_verify_callback (self->context, on_verify, self);
+  if (o->client_root != NULL)
+    X509_STORE_add_cert (SSL_CTX_get_cert_store (self->context), o->client_root);
+  if (o->client_algorithms != NULL)
+    g_assert_cmpint (SSL_CTX_set1_client_sigalgs_list (self->context,
+                                                       o->client_algorithms),
+                     ==,
+                     1);
+  if (o->ask == TLS_SERVER_ASK_HANDSHAKE)
+    SSL_CTX_set_verify (self->context, verify_mode (self), NULL);
+}
+
+/* FALSE where the peer did not do as asked. */
+static gboolean
+ask_now (TlsServer *self, SSL *ssl)
+{
+  char nothing;
+
+  SSL_set_verify (ssl, verify_mode (self), NULL);
+  /* Resuming, it would ask for nothing. */
+  SSL_set_options (ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+  if (SSL_version (ssl) == TLS1_3_VERSION)
+    {
+      if (SSL_verify_client_post_handshake (ssl) != 1)
+        return FALSE;
+    }
+  else if (SSL_renegotiate (ssl) != 1)
+    return FALSE;
+  if (SSL_do_handshake (ssl) != 1)
+    return FALSE;
+  /* Reads what the peer has to say to it; whole answers, but no data, come of it. */
+  SSL_clear_mode (ssl, SSL_MODE_AUTO_RETRY);
+  SSL_peek (ssl, &nothing, 0);
+  while (SSL_in_init (ssl) && SSL_do_handshake (ssl) == 1)
+    ;
+  SSL_set_mode (ssl, SSL_MODE_AUTO_RETRY);
+  return self->options.ask_only || SSL_get0_peer_certificate (ssl) != NULL;
+}
+
+static void
+note_handshake (TlsServer *self, SSL *ssl)
+{
+  int nid = NID_undef;
+
+  if (SSL_get0_peer_certificate (ssl) != NULL)
+    SSL_get_peer_signature_type_nid (ssl, &nid);
+  g_mutex_lock (&self->lock);
+  if (SSL_session_reused (ssl))
+    self->peers.resumed++;
+  else
+    self->peers.handshakes++;
+  if (nid != NID_undef)
+    g_strlcpy (self->peers.algorithm, OBJ_nid2sn (nid), sizeof self->peers.algorithm);
+  g_mutex_unlock (&self->lock);
+}
+
+/* Counts how often the server waits after it has spoken: the round trips of the peer. */
+static long
+on_bio (BIO *bio,
+        int operation,
+        const char *data,
+        size_t size,
+        int argument,
+        long argument_long,
+        int result,
+        size_t *processed)
+{
+  TlsServer *self = (TlsServer *) BIO_get_callback_arg (bio);
+
+  if (operation == BIO_CB_WRITE)
+    self->written = TRUE;
+  else if (operation == BIO_CB_READ && self->written)
+    {
+      self->turns++;
+      self->written = FALSE;
+    }
+  return result;
+}
+
+/* A peer that hears of its refusal late has sent more meanwhile: closing now would reset
+ * the connection, and lose the alert. */
+static void
+drain (int fd)
+{
+  char rest[256];
+
+  shutdown (fd, SHUT_WR);
+  while (read (fd, rest, sizeof rest) > 0)
+    ;
+}
+
+TlsServerPeers
+tls_server_peers (TlsServer *self)
+{
+  TlsServerPeers peers;
+
+  g_mutex_lock (&self->lock);
+  peers = self->peers;
+  g_mutex_unlock (&self->lock);
+  return peers;
+}
+
+/* ---- its own certificate ---- */
 
 static void
 make_identity (TlsServer *self)
@@ -117,7 +287,10 @@ make_identity (TlsServer *self)
     }
   X509_free (cert);
   EVP_PKEY_free (key);
+  set_up_asking (self);
 }
+
+/* ---- requests ---- */
 
 static void
 note_stall (TlsServer *self)
@@ -173,6 +346,7 @@ read_request (TlsServer *self, SSL *ssl, GString *request)
   g_mutex_lock (&self->lock);
   self->requests++;
   self->whole_requests += reads == 1;
+  self->peers.turns = self->turns;
   g_mutex_unlock (&self->lock);
   return TRUE;
 }
@@ -204,11 +378,21 @@ serve (TlsServer *self, SSL *ssl, int fd)
 {
   g_autoptr (GString) request = g_string_new (NULL);
   TlsServerNext next = TLS_SERVER_KEEP;
+  gboolean asked = self->options.ask != TLS_SERVER_ASK_REQUEST;
 
   while (next == TLS_SERVER_KEEP && read_request (self, ssl, request))
     {
-      TlsServerAnswer answer = { .bytes = g_string_new (NULL) };
+      TlsServerAnswer answer = { .bytes = NULL };
 
+      if (!asked && !ask_now (self, ssl))
+        {
+          drain (fd);
+          return;
+        }
+      if (!asked)
+        note_handshake (self, ssl);
+      asked = TRUE;
+      answer.bytes = g_string_new (NULL);
       self->handler (request->str, &answer, self->data);
       next = send_answer (ssl, &answer) ? answer.next : TLS_SERVER_CLOSE;
       note_sent (self);
@@ -231,8 +415,17 @@ serve_connection (TlsServer *self, int fd)
     return;
   ssl = SSL_new (self->context);
   SSL_set_fd (ssl, fd);
+  self->written = FALSE;
+  self->turns = 0;
+  BIO_set_callback_arg (SSL_get_rbio (ssl), (char *) self);
+  BIO_set_callback_ex (SSL_get_rbio (ssl), on_bio);
   if (SSL_accept (ssl) == 1)
-    serve (self, ssl, fd);
+    {
+      note_handshake (self, ssl);
+      serve (self, ssl, fd);
+    }
+  else
+    drain (fd);
   SSL_free (ssl);
 }
 

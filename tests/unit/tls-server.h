@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <openssl/x509.h>
 
 /* A TLS server on 127.0.0.1 in a thread of its own, for tests: one connection at a time,
  * whatever bytes the handler wants as an answer. Its certificate is made when it starts,
@@ -30,6 +31,15 @@ typedef void (*TlsServerHandler) (const char *request,
                                   TlsServerAnswer *answer,
                                   gpointer data);
 
+/* When the peer is asked for a certificate. */
+typedef enum
+{
+  TLS_SERVER_ASK_NEVER,
+  TLS_SERVER_ASK_HANDSHAKE,
+  TLS_SERVER_ASK_REQUEST, /* after its first request: TLS 1.3 authenticates, 1.2
+                             renegotiates */
+} TlsServerAsk;
+
 typedef struct
 {
   const char *name;         /* in the certificate; TLS_SERVER_HOST */
@@ -38,6 +48,14 @@ typedef struct
   int max_version;          /* TLS1_1_VERSION …; 0 = any */
   gboolean stall_handshake; /* accept and say nothing */
   gboolean drop_handshake;  /* accept and close */
+
+  TlsServerAsk ask;
+  gboolean no_tickets; /* TLS 1.3: what is sent once the handshake is over */
+  gboolean ask_only;   /* none is as good */
+  X509 *client_root;   /* which its certificate must lead to; borrowed */
+  int refuse_with;     /* X509_V_ERR_…, whatever the certificate; 0 = by its chain */
+  int refuse_hello;    /* SSL_AD_…, the alert that answers a ClientHello; 0 = none */
+  const char *client_algorithms; /* asked for, as SSL_CTX_set1_client_sigalgs_list() */
 } TlsServerOptions;
 
 /* options may be NULL. */
@@ -59,6 +77,21 @@ guint tls_server_accepted (TlsServer *self);
 guint tls_server_requests (TlsServer *self);
 /* Requests that came as one TLS record. */
 guint tls_server_whole_requests (TlsServer *self);
+
+/* What is known of the peers so far. */
+typedef struct
+{
+  guint handshakes; /* whole ones, with a certificate of the server */
+  guint resumed;
+  guint certificates; /* that the last peer asked has sent; 0 = none */
+  char names[256];    /* the common names in these, leaf first, one space between */
+  char algorithm[64]; /* that its last CertificateVerify was signed with: "rsassaPss" */
+  guint turns;        /* from the first byte of the last connection until its first
+                         request: how often the server waited for the peer */
+} TlsServerPeers;
+
+TlsServerPeers tls_server_peers (TlsServer *self);
+
 /* Waits until n connections or requests have stalled. */
 void tls_server_wait_stalled (TlsServer *self, guint n);
 /* Waits until the connection there is, if any, has ended. */
