@@ -57,6 +57,9 @@ GHashTable *dps_config_dup_settings_of (DpsConfig *self, const char *plugin);
 /* "FILE:LINE", or "default". Borrowed. */
 const char *dps_config_get_source (DpsConfig *self, DpsConfigId id);
 
+/* "FILE:LINE: [group] key: " before an error about the value of id. */
+void dps_config_prefix_error (DpsConfig *self, DpsConfigId id, GError **error);
+
 /* The file an operator should put a missing key in. Borrowed. */
 const char *dps_config_get_site_file (DpsConfig *self);
 
