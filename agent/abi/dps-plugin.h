@@ -171,7 +171,8 @@ struct DpsHost
    * Names, beside set_error(), the kind of failure in one word, [a-z0-9-]{1,32}: where
    * the agent's table of failures has a row for it, the operator gets that row's code and
    * remedy; any other word is ignored. Copied; the last call counts, NULL takes it back.
-   * The agent knows the words of agent/tpm/dps-tpm-error.h ("tpm-lockout"). */
+   * The agent knows the words of agent/tpm/dps-tpm-error.h ("tpm-lockout") and those that
+   * plugins/x509/README.md lists ("x509-expired"). */
   void (*set_cause) (const DpsHost *host, const char *cause);
 };
 
@@ -197,7 +198,7 @@ typedef struct
   char *registration_id;
 
   /* Public material: name, value, name, value, …, NULL; a GStrv, or NULL for none.
-   *   x509: "certificate" (PEM, leaf first)
+   *   x509: "certificate" (PEM, leaf first), "thumbprint" (SHA-256, upper-case hex)
    *   tpm:  "endorsement-key", "storage-root-key" (base64 of the whole TPM2B_PUBLIC) */
   char **material;
 

@@ -131,6 +131,12 @@ check_required (DpsConfig *self, GError **error)
       !require_key (self, DPS_CONFIG_ATTESTATION, "symmetric-key", error))
     return FALSE;
   attestation = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
+  if (g_str_equal (attestation, "x509"))
+    return require_key (self,
+                        DPS_CONFIG_X509_CERTIFICATE,
+                        "/etc/dps-agent/device.crt",
+                        error) &&
+           require_key (self, DPS_CONFIG_X509_KEY, "/etc/dps-agent/device.key", error);
   return !g_str_equal (attestation, "symmetric-key") ||
          require_key (self, DPS_CONFIG_REGISTRATION_ID, "gateway-1", error);
 }

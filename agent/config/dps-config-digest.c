@@ -20,24 +20,34 @@ append_plugin_settings (DpsConfig *self, GString *text)
     }
 }
 
-/* Which TPM, and what the host is called by it. With another attestation= they are not in
- * the text: digests of before stay what they were. */
+/* Which TPM, and what the host is called by it; which certificate. With another
+ * attestation= they are not in the text: digests of before stay what they were. */
 static void
-append_tpm (DpsConfig *self, GString *text)
+append_material (DpsConfig *self, GString *text)
 {
-  static const DpsConfigId ids[] = {
-    DPS_CONFIG_TPM_TCTI,
-    DPS_CONFIG_EK_TEMPLATE,
-    DPS_CONFIG_REGISTRATION_ID_FORM,
+  static const struct
+  {
+    const char *attestation;
+    DpsConfigId id;
+  } rows[] = {
+    { "tpm", DPS_CONFIG_TPM_TCTI },
+    { "tpm", DPS_CONFIG_EK_TEMPLATE },
+    { "tpm", DPS_CONFIG_REGISTRATION_ID_FORM },
+    { "x509", DPS_CONFIG_X509_CERTIFICATE },
+    { "x509", DPS_CONFIG_X509_KEY },
   };
+  const char *attestation = dps_config_get_string (self, DPS_CONFIG_ATTESTATION);
 
-  if (g_strcmp0 (dps_config_get_string (self, DPS_CONFIG_ATTESTATION), "tpm") != 0)
-    return;
-  for (gsize i = 0; i < G_N_ELEMENTS (ids); i++)
-    g_string_append_printf (text,
-                            "%s=%s\n",
-                            dps_config_key (ids[i])->key,
-                            dps_config_get_string (self, ids[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      const char *value = dps_config_get_string (self, rows[i].id);
+
+      if (g_strcmp0 (attestation, rows[i].attestation) == 0)
+        g_string_append_printf (text,
+                                "%s=%s\n",
+                                dps_config_key (rows[i].id)->key,
+                                value != NULL ? value : "");
+    }
 }
 
 /* Only where it is asked for: digests of before stay what they were. */
@@ -80,7 +90,7 @@ dps_config_dup_identity_digest (DpsConfig *self)
                                               : "");
     }
   append_plugin_settings (self, text);
-  append_tpm (self, text);
+  append_material (self, text);
   append_issuance (self, text);
   return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text->str, (gssize) text->len);
 }

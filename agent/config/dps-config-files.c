@@ -12,6 +12,12 @@
 
 /* What the files hold that the configuration names. */
 
+static gboolean
+is_secret (const DpsConfigKey *key)
+{
+  return key->type == DPS_CONFIG_TYPE_SECRET || key->type == DPS_CONFIG_TYPE_KEY;
+}
+
 /* A descriptor of what the key names; errors are without the key. */
 static int
 open_reference (DpsConfig *self, DpsConfigId id, GError **error)
@@ -22,7 +28,7 @@ open_reference (DpsConfig *self, DpsConfigId id, GError **error)
   if (value != NULL)
     return dps_config_open_reference (value,
                                       dps_config_get_credentials_dir (self),
-                                      key->type == DPS_CONFIG_TYPE_SECRET,
+                                      is_secret (key),
                                       error);
   g_set_error (error,
                DPS_ERROR,
@@ -70,7 +76,7 @@ dps_config_read_secret (DpsConfig *self, DpsConfigId id, GError **error)
   dps_autofd fd = -1;
 
   g_return_val_if_fail (DPS_IS_CONFIG (self), NULL);
-  g_return_val_if_fail (dps_config_key (id)->type == DPS_CONFIG_TYPE_SECRET, NULL);
+  g_return_val_if_fail (is_secret (dps_config_key (id)), NULL);
 
   fd = open_reference (self, id, error);
   if (fd >= 0)

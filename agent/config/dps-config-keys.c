@@ -25,7 +25,6 @@ static const DpsConfigGroup groups[] = {
     " a-z, 0-9 and -." },
 };
 
-#define NO_X509 "attest with X.509 certificates"
 #define NO_CONSUMERS "hand credentials to services other than root's"
 #define NO_PROXY "reach the service through a proxy"
 
@@ -49,8 +48,7 @@ static const DpsConfigKey keys[] = {
             " so there it is required." },
   [DPS_CONFIG_ATTESTATION] = {
     .group = "provisioning", .key = "attestation", .type = DPS_CONFIG_TYPE_PLUGIN,
-    .values = "symmetric-key|x509|tpm", .usable = "symmetric-key|tpm",
-    .lacks = "attest by X.509 certificate",
+    .values = "symmetric-key|x509|tpm",
     .text = "The plugin that proves who this device is. Required." },
   [DPS_CONFIG_PAYLOAD_FILE] = {
     .group = "provisioning", .key = "payload-file", .type = DPS_CONFIG_TYPE_FILE,
@@ -143,15 +141,21 @@ static const DpsConfigKey keys[] = {
             " group key can be any device of the group." },
   [DPS_CONFIG_X509_CERTIFICATE] = {
     .group = "plugin x509", .key = "certificate", .type = DPS_CONFIG_TYPE_FILE,
-    .lacks = NO_X509,
-    .text = "PEM file with the device's certificate chain, leaf first." },
+    .text = "The device's certificate and every intermediate up to what the service has"
+            " enrolled, leaf first, in PEM or DER: at most 8 certificates and 16 KiB. Its"
+            " common name is the registration id. What is new in the file counts from the"
+            " next attempt on. Required with attestation=x509." },
   [DPS_CONFIG_X509_KEY] = {
-    .group = "plugin x509", .key = "key", .type = DPS_CONFIG_TYPE_STRING,
-    .lacks = NO_X509,
-    .text = "The certificate's private key: a path, a pkcs11: URI or a handle: URI." },
+    .group = "plugin x509", .key = "key", .type = DPS_CONFIG_TYPE_KEY,
+    .text = "The certificate's private key, RSA of 2048 to 4096 bits or EC on P-256 or"
+            " P-384: a file in PEM or DER, encrypted or not, or wrapped by this TPM (TSS2"
+            " PRIVATE KEY); a pkcs11: URI of a key in a token, without pin-value and"
+            " pin-source; or handle:0x81000010, say, of a persistent key in the TPM. A file is root's"
+            " or the agent's, and no one else reads it. Required with attestation=x509." },
   [DPS_CONFIG_X509_PASSPHRASE_FILE] = {
     .group = "plugin x509", .key = "passphrase-file", .type = DPS_CONFIG_TYPE_SECRET,
-    .lacks = NO_X509, .text = "Passphrase or PIN of the private key." },
+    .text = "Passphrase of an encrypted private key, PIN of its token, or its"
+            " authorization in the TPM; a line end after it does not count." },
   [DPS_CONFIG_EK_TEMPLATE] = {
     .group = "plugin tpm", .key = "ek-template", .type = DPS_CONFIG_TYPE_ENUM,
     .fallback = "standard", .values = "standard|legacy",
@@ -294,6 +298,8 @@ dps_config_key_describe_values (const DpsConfigKey *key)
     case DPS_CONFIG_TYPE_FILE:
     case DPS_CONFIG_TYPE_SECRET:
       return g_strdup ("an absolute path, or credential:NAME");
+    case DPS_CONFIG_TYPE_KEY:
+      return g_strdup ("an absolute path, credential:NAME, or a pkcs11: or handle: URI");
     case DPS_CONFIG_TYPE_STRING:
     default:
       return g_strdup ("text");

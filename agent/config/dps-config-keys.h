@@ -56,6 +56,7 @@ typedef enum
   DPS_CONFIG_TYPE_ADDRESSES, /* ;-separated, dps-config-address.h */
   DPS_CONFIG_TYPE_FILE,      /* absolute path or credential:NAME */
   DPS_CONFIG_TYPE_SECRET,    /* the same, and its content is a secret */
+  DPS_CONFIG_TYPE_KEY,       /* the same, or the URI of a key in a token or TPM */
 } DpsConfigType;
 
 typedef struct
@@ -66,7 +67,6 @@ typedef struct
   const char *fallback; /* the default in its written form; NULL = none */
   guint min, max;       /* of DPS_CONFIG_TYPE_UINT */
   const char *values;   /* of DPS_CONFIG_TYPE_ENUM and _PLUGIN: "a|b|c" */
-  const char *usable;   /* with lacks set: the values that work besides the default */
   const char *lacks;    /* NULL = supported, else completes "this version does not …" */
   const char *text;     /* one plain paragraph for man page and example */
 } DpsConfigKey;

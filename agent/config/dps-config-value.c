@@ -70,6 +70,13 @@ dps_config_credential_name (const char *value)
   return value + strlen (DPS_CONFIG_CREDENTIAL);
 }
 
+gboolean
+dps_config_is_key_uri (const char *value)
+{
+  return g_str_has_prefix (value, DPS_CONFIG_PKCS11) ||
+         g_str_has_prefix (value, DPS_CONFIG_HANDLE);
+}
+
 static gboolean
 is_credential_name (const char *name)
 {
@@ -116,6 +123,44 @@ check_file (const char *value, GError **error)
   return TRUE;
 }
 
+/* RFC 7512: attributes of path and query alike. What is refused is not repeated. */
+static gboolean
+check_pkcs11 (const char *uri, GError **error)
+{
+  g_auto (GStrv) attributes =
+      g_strsplit_set (uri + strlen (DPS_CONFIG_PKCS11), ";?&", -1);
+
+  for (gsize i = 0; attributes[i] != NULL; i++)
+    if (g_ascii_strncasecmp (attributes[i], "pin-value", 9) == 0 ||
+        g_ascii_strncasecmp (attributes[i], "pin-source", 10) == 0)
+      return refuse ("the URI has a PIN or names one",
+                     "put the PIN into a file and write passphrase-file=",
+                     error);
+  return TRUE;
+}
+
+static gboolean
+check_key (const char *value, GError **error)
+{
+  if (g_str_has_prefix (value, DPS_CONFIG_PKCS11))
+    return check_pkcs11 (value, error);
+  if (g_str_has_prefix (value, DPS_CONFIG_HANDLE))
+    return g_regex_match_simple ("^handle:0x81[0-9a-f]{6}$",
+                                 value,
+                                 G_REGEX_CASELESS | G_REGEX_DOLLAR_ENDONLY,
+                                 0) ||
+           refuse ("the value is no persistent handle of a TPM",
+                   "write handle:0x81 and six more hexadecimal digits, as"
+                   " 'tpm2_getcap handles-persistent' shows them",
+                   error);
+  if (*value != '/' && dps_config_credential_name (value) == NULL)
+    return refuse ("the value is neither an absolute path nor the URI of a key",
+                   "write the path from / on, credential:NAME, or a"
+                   " pkcs11: or handle: URI; the key itself does not belong here",
+                   error);
+  return check_file (value, error);
+}
+
 static gboolean
 check_type (const DpsConfigKey *key, const char *value, GError **error)
 {
@@ -149,6 +194,8 @@ check_type (const DpsConfigKey *key, const char *value, GError **error)
     case DPS_CONFIG_TYPE_FILE:
     case DPS_CONFIG_TYPE_SECRET:
       return check_file (value, error);
+    case DPS_CONFIG_TYPE_KEY:
+      return check_key (value, error);
     case DPS_CONFIG_TYPE_STRING:
     default:
       return TRUE;
@@ -159,16 +206,13 @@ static gboolean
 check_support (const DpsConfigKey *key, const char *value, GError **error)
 {
   if (key->lacks == NULL || dps_config_is_default (key, value) ||
-      (key->usable != NULL && is_one_of (key->usable, value)) ||
       (key->type == DPS_CONFIG_TYPE_PLUGIN && !is_one_of (key->values, value)))
     return TRUE;
   g_set_error (error,
                DPS_ERROR,
                DPS_ERROR_NOT_SUPPORTED,
-               "this version does not %s; remove the line%s%s",
-               key->lacks,
-               key->usable != NULL ? " or write " : "",
-               key->usable != NULL ? key->usable : "");
+               "this version does not %s; remove the line",
+               key->lacks);
   return FALSE;
 }
 

@@ -21,3 +21,9 @@ gboolean dps_config_value_is_yes (const char *value);
 
 /* The NAME of "credential:NAME" within value, NULL where it is none. */
 const char *dps_config_credential_name (const char *value);
+
+#define DPS_CONFIG_PKCS11 "pkcs11:"
+#define DPS_CONFIG_HANDLE "handle:"
+
+/* Whether a value of DPS_CONFIG_TYPE_KEY names no file. */
+gboolean dps_config_is_key_uri (const char *value);

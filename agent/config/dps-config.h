@@ -51,7 +51,7 @@ const GPtrArray *dps_config_get_plugin_groups (DpsConfig *self);
 
 /* The settings that a plugin gets, char * → char *: what the group of one from elsewhere
  * says, and for one whose group the table knows its keys with their defaults, booleans as
- * yes or no. Nothing that names a file. The caller's. */
+ * yes or no. Nothing that names a file, but for a DPS_CONFIG_TYPE_KEY. The caller's. */
 GHashTable *dps_config_dup_settings_of (DpsConfig *self, const char *plugin);
 
 /* "FILE:LINE", or "default". Borrowed. */
@@ -74,7 +74,8 @@ const char *dps_config_get_credentials_dir (DpsConfig *self);
 #define DPS_CONFIG_SECRET_MAX (16u * 1024u)
 #define DPS_CONFIG_CA_MAX (1024u * 1024u)
 
-/* The content, as it is in the file, of what a DPS_CONFIG_TYPE_SECRET key names: 1 to
+/* The content, as it is in the file, of what a DPS_CONFIG_TYPE_SECRET key names, or one
+ * of DPS_CONFIG_TYPE_KEY that is no URI (dps_config_is_key_uri()): 1 to
  * DPS_CONFIG_SECRET_MAX bytes. Blocks; call it in a worker. DPS_ERROR_NOT_CONFIGURED
  * where the key is not set or its file is absent, DPS_ERROR_ACCESS_DENIED where others
  * could read or write it; the message names file, line, key and secret file. */
@@ -96,7 +97,8 @@ GBytes *dps_config_read_file (DpsConfig *self, DpsConfigId id, GError **error);
 
 /* SHA-256, as lower-case hex, of what the identity depends on: endpoint, id-scope,
  * registration-id, attestation, the settings of a plugin from elsewhere, with
- * attestation=tpm tcti, ek-template and registration-id-form, and
+ * attestation=tpm tcti, ek-template and registration-id-form, with attestation=x509 what
+ * certificate and key name (not what is in it: a renewed certificate is the same), and
  * certificate-issuance=yes. Kept beside an identity to see that the configuration
  * changed. The caller's. */
 char *dps_config_dup_identity_digest (DpsConfig *self);

@@ -6,9 +6,9 @@
 #include "net/dps-failure.h"
 
 /* DpsPluginSetup: a plugin's runner, and what the configuration passes to the plugin: its
- * settings, the contents of the files they name, and for the plugin tpm the passwords of
- * [tpm] and a TPM. Its verbs share a process, which leaves 10 s after the last of them,
- * or with the setup. Immutable. */
+ * settings, the contents of the files they name, for the plugin tpm the passwords of
+ * [tpm] and a TPM, and for the plugin x509 a TPM where it has the key. Its verbs share a
+ * process, which leaves 10 s after the last of them, or with the setup. Immutable. */
 typedef struct
 {
   gatomicrefcount refs;

@@ -132,7 +132,7 @@ bad "a registration id that is too long" instead registration-id "registration-i
 bad "a line that is too long" instead registration-id "registration-id=$(printf 'a%.0s' {1..5000})" -- 1 DPS-E101 "AT: [provisioning] registration-id" 4096
 bad "a value that is not UTF-8" instead id-scope $'id-scope=0ne\xff\xfe' -- 1 DPS-E101 "AT: [provisioning] id-scope" UTF-8
 bad "a remark behind a value" instead id-scope "id-scope=0ne00ABCDEF # ours" -- 1 DPS-E101 "AT: [provisioning] id-scope" "a comment stands behind"
-bad "what this version does not do" instead attestation attestation=x509 -- 1 DPS-E103 "AT: [provisioning] attestation"
+bad "what this version does not do" instead address require-private-address=yes -- 1 DPS-E103 "AT: [network] require-private-address"
 bad "a relative path" instead key-file key-file=device.key -- 1 DPS-E101 "AT: [plugin symmetric-key] key-file" "absolute path"
 bad "an address that is none" instead address address=here -- 1 DPS-E101 "AT: [network] address"
 

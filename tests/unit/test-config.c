@@ -401,14 +401,11 @@ static void
 test_not_supported (Fixture *f, gconstpointer data)
 {
   static const BadInput rows[] = {
-    { P "attestation=x509\n", ":2: [provisioning] attestation: ", "X.509" },
     { N "require-private-address=yes\n", ":2: [network] require-private-address: ", "" },
     { N "require-private-address=no\n", ":2: [network] require-private-address: ", "" },
     { N "private-ranges=100.64.0.0/10\n", ":2: [network] private-ranges: ", "" },
     { N "proxy=http://p:3128\n", ":2: [network] proxy: ", "through a proxy" },
     { N "no-proxy=a.b\n", ":2: [network] no-proxy: ", "through a proxy" },
-    { "[plugin x509]\ncertificate=/x\n", ":2: [plugin x509] certificate: ", "X.509" },
-    { "[plugin x509]\nkey=pkcs11:a\n", ":2: [plugin x509] key: ", "X.509" },
     { "[consumer web-1]\nuser=www\n", ":2: [consumer web-1] user: ", "credentials" },
     { "[consumer a]\nmax-ttl=600\n", ":2: [consumer a] max-ttl: ", "credentials" },
   };
@@ -1243,6 +1240,113 @@ test_tpm_digest (Fixture *f, gconstpointer data)
     }
 }
 
+#define X509 "[provisioning]\nattestation=x509\nregistration-id=\n[plugin x509]\n"
+#define PIN "123456"
+
+/* Renewed in place it is the same identity. */
+static void
+test_x509_digest (Fixture *f, gconstpointer data)
+{
+  static const char *const other[] = {
+    X509 "certificate=/c.pem\nkey=/other.pem\n",
+    X509 "certificate=/other.pem\nkey=/k.pem\n",
+    X509 "certificate=/c.pem\nkey=pkcs11:token=a;object=b\n",
+    X509 "certificate=/c.pem\nkey=handle:0x81000010\n",
+  };
+  static const char of_no_account[] = "[plugin x509]\ncertificate=/c.pem\nkey=/k.pem\n";
+  g_autofree char *symmetric = NULL, *symmetric_too = NULL, *base = NULL, *same = NULL;
+
+  put (f, "agent.conf", COMPLETE);
+  symmetric = digest_with (f, "");
+  symmetric_too = digest_with (f, of_no_account);
+  g_assert_cmpstr (symmetric, ==, symmetric_too);
+  base = digest_with (f, X509 "certificate=/c.pem\nkey=/k.pem\n");
+  same = digest_with (f, X509 "certificate=/c.pem\nkey=/k.pem\npassphrase-file=/p\n");
+  g_assert_cmpstr (same, ==, base);
+  for (gsize i = 0; i < G_N_ELEMENTS (other); i++)
+    {
+      g_autofree char *digest = digest_with (f, other[i]);
+
+      g_assert_cmpstr (digest, !=, base);
+    }
+}
+
+/* Where the private key is; a PIN in the URI is refused and shown by nobody. */
+static void
+test_x509_key (Fixture *f, gconstpointer data)
+{
+  static const struct
+  {
+    const char *key;
+    const char *says; /* NULL = it is taken */
+  } rows[] = {
+    { "/etc/dps-agent/device.key" },
+    { "credential:device-key" },
+    { "pkcs11:token=gw;object=pin-value-key;type=private?module-path=/usr/lib/x.so" },
+    { "handle:0x81000010" },
+    { "handle:0x81ABCDEF" },
+    { "device.key", "neither an absolute path" },
+    { "file:/etc/device.key", "neither an absolute path" },
+    { "PKCS11:token=gw", "neither an absolute path" },
+    { "credential:../x", "credential's name" },
+    { "pkcs11:token=gw?pin-value=" PIN, "write passphrase-file=" },
+    { "pkcs11:token=gw;pin-value=" PIN, "write passphrase-file=" },
+    { "pkcs11:token=gw?module-name=x&PIN-Value=" PIN, "write passphrase-file=" },
+    { "pkcs11:pin-source=file:/" PIN, "write passphrase-file=" },
+    { "handle:0x80000001", "no persistent handle" },
+    { "handle:81000010", "no persistent handle" },
+    { "handle:0x810000100", "no persistent handle" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("[plugin x509]\nkey=%s\n", rows[i].key);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsConfig) config = NULL;
+      g_autoptr (GHashTable) settings = NULL;
+
+      put (f, SITE, text);
+      config = dps_config_load (&f->paths, &error);
+      g_test_message ("%s", rows[i].key);
+      if (rows[i].says == NULL)
+        {
+          g_assert_no_error (error);
+          settings = dps_config_dup_settings_of (config, "x509");
+          g_assert_cmpstr (g_hash_table_lookup (settings, "key"), ==, rows[i].key);
+          continue;
+        }
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_INVALID_ARGUMENT);
+      assert_says (error, rows[i].says);
+      g_assert_null (strstr (error->message, PIN));
+      g_assert_nonnull (strstr (error->message, ":2: [plugin x509] key: "));
+    }
+}
+
+static void
+test_x509_required (Fixture *f, gconstpointer data)
+{
+  static const char *const rows[][2] = {
+    { X509 "", "certificate is not set" },
+    { X509 "certificate=/c.pem\n", "key is not set" },
+    { X509 "certificate=/c.pem\nkey=/k.pem\n", NULL },
+  };
+
+  put (f, "agent.conf", COMPLETE);
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (DpsConfig) config = NULL;
+      g_autoptr (GError) error = NULL;
+
+      put (f, SITE, rows[i][0]);
+      config = load (f);
+      g_assert_cmpint (dps_config_check (config, &error), ==, rows[i][1] == NULL);
+      if (rows[i][1] == NULL)
+        continue;
+      g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_CONFIGURED);
+      assert_says (error, rows[i][1]);
+    }
+}
+
 /* The name of the host follows from its TPM, and the plugin gets its group's keys. */
 static void
 test_tpm_settings (Fixture *f, gconstpointer data)
@@ -1742,6 +1846,9 @@ main (int argc, char **argv)
   ADD ("identity-digest", test_identity_digest);
   ADD ("identity-digest/of-before", test_old_digest);
   ADD ("identity-digest/tpm", test_tpm_digest);
+  ADD ("identity-digest/x509", test_x509_digest);
+  ADD ("x509/key", test_x509_key);
+  ADD ("check/x509-required-keys", test_x509_required);
   ADD ("plugin/tpm-settings", test_tpm_settings);
   ADD ("plugin/settings", test_plugin_settings);
   ADD ("plugin/limits", test_plugin_limits);

@@ -5,6 +5,7 @@
 #include "core/dps-plugin-cause.h"
 #include "core/dps-plugin-reply.h"
 #include "core/dps-tpm-failure.h"
+#include "x509-error.h"
 
 #include <gio/gio.h>
 
@@ -69,6 +70,38 @@ test_every_word_of_the_tpm (void)
     }
 }
 
+/* Every word of plugins/x509 has a row of its own, which it gives for what it is. */
+static void
+test_every_word_of_x509 (void)
+{
+  static const struct
+  {
+    const char *word;
+    const char *code;
+  } rows[] = {
+    { X509_CAUSE_CERTIFICATE, "DPS-E231" },  { X509_CAUSE_KEY, "DPS-E232" },
+    { X509_CAUSE_EXPIRED, "DPS-E234" },      { X509_CAUSE_NOT_YET_VALID, "DPS-E235" },
+    { X509_CAUSE_KEY_MISMATCH, "DPS-E236" }, { X509_CAUSE_CHAIN, "DPS-E237" },
+    { X509_CAUSE_COMMON_NAME, "DPS-E238" },  { X509_CAUSE_USAGE, "DPS-E239" },
+    { X509_CAUSE_PASSPHRASE, "DPS-E241" },   { X509_CAUSE_PIN, "DPS-E242" },
+    { X509_CAUSE_PIN_LOCKED, "DPS-E243" },   { X509_CAUSE_NO_TOKEN, "DPS-E244" },
+    { X509_CAUSE_NO_KEY, "DPS-E245" },       { X509_CAUSE_MODULE, "DPS-E246" },
+    { X509_CAUSE_TPM_KEY, "DPS-E247" },      { X509_CAUSE_FAILED, "DPS-E249" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autoptr (GError) error = g_error_new (DPS_ERROR,
+                                              DPS_ERROR_INVALID_ARGUMENT,
+                                              "plugin x509: [%s] describe: x",
+                                              rows[i].word);
+      const DpsFailureRow *row = dps_failure_row (dps_plugin_cause_kind (error));
+
+      g_assert_cmpstr (row->code, ==, rows[i].code);
+      g_assert_cmpstr (error->message, ==, "plugin x509: describe: x");
+    }
+}
+
 static void
 test_without (void)
 {
@@ -107,6 +140,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/plugin/cause/word", test_word);
   g_test_add_func ("/plugin/cause/tpm", test_every_word_of_the_tpm);
+  g_test_add_func ("/plugin/cause/x509", test_every_word_of_x509);
   g_test_add_func ("/plugin/cause/none", test_without);
   return g_test_run ();
 }
