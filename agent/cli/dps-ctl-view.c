@@ -102,14 +102,28 @@ explain_tpm (const char *tpm)
 }
 
 static char *
-explain_credential (DpsDBusAgent1 *agent)
+explain_certificate (DpsDBusAgent1 *agent, guint64 now)
+{
+  guint64 not_after = dps_dbus_agent1_get_certificate_not_after (agent);
+  g_autofree char *date = NULL;
+
+  if (not_after == 0)
+    return g_strdup ("X.509 certificate");
+  date = dps_ctl_format_time (not_after, now);
+  return g_strdup_printf ("X.509 certificate until %s", date);
+}
+
+static char *
+explain_credential (DpsDBusAgent1 *agent, guint64 now)
 {
   const char *kind = dps_dbus_agent1_get_credential_kind (agent);
+  g_autofree char *what = NULL;
 
   if (kind == NULL || *kind == '\0' || g_str_equal (kind, "none"))
     return g_strdup ("none");
+  what = g_str_equal (kind, "x509") ? explain_certificate (agent, now) : g_strdup (kind);
   return g_strdup_printf ("%s, %s",
-                          kind,
+                          what,
                           dps_dbus_agent1_get_verified (agent)
                               ? "accepted by the hub when last shown to it"
                               : "not verified with the hub");
@@ -162,9 +176,8 @@ char *
 dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
 {
   GString *out = g_string_new (NULL);
-  g_autofree char *credential = explain_credential (agent);
+  g_autofree char *credential = explain_credential (agent, now);
   guint64 next = dps_dbus_agent1_get_next_attempt (agent);
-  guint64 not_after = dps_dbus_agent1_get_certificate_not_after (agent);
 
   add_line (out, "State", dps_dbus_agent1_get_state (agent));
   if (g_strcmp0 (dps_dbus_agent1_get_state (agent), "provisioned") != 0 &&
@@ -181,8 +194,6 @@ dps_ctl_view_text (DpsDBusAgent1 *agent, guint64 now)
   add_line (out, "Assigned hub", dps_dbus_agent1_get_assigned_hub (agent));
   add_line (out, "Device id", dps_dbus_agent1_get_device_id (agent));
   add_line (out, "Credential", credential);
-  if (not_after != 0)
-    add_time (out, "Certificate until", not_after, now);
   add_line (out,
             "Protection",
             explain_protection (dps_dbus_agent1_get_protection_level (agent)));

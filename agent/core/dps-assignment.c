@@ -47,7 +47,7 @@ on_hub_checked (GObject *source, GAsyncResult *result, gpointer data)
   if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
     finish (task, dps_failure_new (DPS_FAILURE_CANCELLED, NULL));
   else if (unsigned_why != DPS_FAILURE_NONE)
-    finish (task, dps_failure_new (unsigned_why, "signing with the new hub key"));
+    finish (task, dps_failure_new (unsigned_why, "signing toward the hub"));
   else if (verdict == DPS_PROOF_REFUSED)
     finish (task, dps_failure_new (DPS_FAILURE_HUB_REFUSED, "%s", detail));
   else
@@ -78,15 +78,27 @@ make_identity (const DpsAssignment *self)
   return identity;
 }
 
-/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key. */
+/* hub_key: the plugin's answer to the second challenge, NULL where the host has a key or
+ * a certificate. */
 static void
 give_credential (const DpsAssignment *self, DpsIdentity *identity, DpsSecret *hub_key)
 {
-  identity->shape = hub_key ? DPS_SHAPE_PLUGIN : DPS_SHAPE_KEY;
   if (hub_key != NULL)
-    identity->blob = dps_secret_ref (hub_key);
+    {
+      identity->shape = DPS_SHAPE_PLUGIN;
+      identity->blob = dps_secret_ref (hub_key);
+    }
+  else if (self->attestation->tls != NULL)
+    {
+      identity->shape = DPS_SHAPE_CERTIFICATE;
+      identity->chain = dps_certificate_chain_to_pem (
+          dps_tls_identity_get_chain (self->attestation->tls));
+    }
   else
-    identity->key = dps_secret_ref (self->attestation->key);
+    {
+      identity->shape = DPS_SHAPE_KEY;
+      identity->key = dps_secret_ref (self->attestation->key);
+    }
 }
 
 /* Consumes task. */
@@ -117,7 +129,7 @@ prove (GTask *task, DpsSecret *hub_key)
 
   proof->identity = make_identity (self);
   give_credential (self, proof->identity, hub_key);
-  if (hub_key != NULL)
+  if (self->attestation->setup != NULL)
     dps_signer_adopt (self->signer, self->attestation->setup);
   show_to_hub (task);
 }

@@ -36,7 +36,7 @@ struct _DpsAttempt
   DpsAttestation *attestation;
   DpsIssuance *issuance; /* of the certificate that is asked for, or NULL */
   DpsRegistrar *registrar;
-  DpsSecret *authorization; /* the token; NULL before the challenge */
+  DpsSecret *authorization; /* the token; NULL before the challenge, and for X.509 */
   DpsChallengeState challenge;
   DpsSecret *answer; /* to the challenge: what signs the token, in memory alone */
   char *key_name;    /* the challenge's, or "registration" */
@@ -233,7 +233,7 @@ static gboolean
 worth_redating (DpsAttempt *self, const DpsFailure *failure)
 {
   return failure->kind == DPS_FAILURE_UNAUTHORISED && self->clock_offset != 0 &&
-         !self->redated;
+         self->authorization != NULL && !self->redated;
 }
 
 static void
@@ -441,12 +441,13 @@ begin_registration (DpsAttempt *self)
     dps_registrar_set_certificate_request (self->registrar,
                                            dps_issuance_get_request (self->issuance));
   if (self->attestation->key != NULL)
-    authorise (self);
-  else
     {
-      self->challenge = DPS_CHALLENGE_DUE;
-      register_now (self);
+      authorise (self);
+      return;
     }
+  if (self->attestation->tls == NULL)
+    self->challenge = DPS_CHALLENGE_DUE;
+  register_now (self);
 }
 
 static void

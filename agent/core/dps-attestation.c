@@ -5,6 +5,7 @@
 #include "common/dps-error.h"
 #include "common/dps-name.h"
 #include "core/dps-plugin-cause.h"
+#include "core/dps-tls-signer.h"
 
 #include <string.h>
 
@@ -28,6 +29,7 @@ dps_attestation_free (DpsAttestation *self)
 {
   g_clear_pointer (&self->key, dps_secret_unref);
   g_clear_pointer (&self->setup, dps_plugin_setup_unref);
+  g_clear_pointer (&self->tls, dps_tls_identity_unref);
   g_clear_pointer (&self->endorsement_key, g_bytes_unref);
   g_clear_pointer (&self->storage_root_key, g_bytes_unref);
   g_free (self->registration_id);
@@ -79,17 +81,51 @@ dps_attestation_choose_id (DpsConfig *config,
   return NULL;
 }
 
-static gboolean
-choose_registration_id (Run *run, const DpsPluginDescription *description, GError **error)
+const char *
+dps_attestation_choose_certificate_id (const char *configured,
+                                       DpsCertificateChain *chain,
+                                       DpsFailure **failure)
+{
+  const char *name = dps_certificate_chain_get_common_name (chain);
+  g_autoptr (GError) error = NULL;
+
+  if (name == NULL)
+    *failure =
+        dps_failure_new (DPS_FAILURE_X509_COMMON_NAME, "it has no common name at all");
+  else if (!dps_name_check_registration_id (name, &error))
+    *failure = dps_failure_new_from_error (DPS_FAILURE_X509_COMMON_NAME, error);
+  else if (configured != NULL && g_ascii_strcasecmp (configured, name) != 0)
+    *failure = dps_failure_new (DPS_FAILURE_X509_OTHER_ID,
+                                "registration-id= is %s, the common name is %s",
+                                configured,
+                                name);
+  else
+    return configured != NULL ? configured : name;
+  return NULL;
+}
+
+static DpsFailure *
+choose_registration_id (Run *run, const DpsPluginDescription *description)
 {
   const DpsImportedKey *key = run->imported_key;
+  DpsFailure *failure = NULL;
+  g_autoptr (GError) error = NULL;
+  const char *id;
 
-  run->attestation->registration_id =
-      g_strdup (dps_attestation_choose_id (run->config,
-                                           key != NULL ? key->registration_id : NULL,
-                                           description->registration_id,
-                                           error));
-  return run->attestation->registration_id != NULL;
+  if (run->attestation->tls != NULL)
+    id = dps_attestation_choose_certificate_id (
+        dps_config_get_string (run->config, DPS_CONFIG_REGISTRATION_ID),
+        dps_tls_identity_get_chain (run->attestation->tls),
+        &failure);
+  else
+    id = dps_attestation_choose_id (run->config,
+                                    key != NULL ? key->registration_id : NULL,
+                                    description->registration_id,
+                                    &error);
+  if (error != NULL)
+    failure = dps_failure_new_from_error (DPS_FAILURE_NO_REGISTRATION_ID, error);
+  run->attestation->registration_id = g_strdup (id);
+  return failure;
 }
 
 static GBytes *
@@ -118,10 +154,43 @@ take_public (GHashTable *material, const char *name, GError **error)
   return NULL;
 }
 
+static DpsFailure *
+take_tpm (Run *run, GHashTable *material)
+{
+  DpsAttestation *self = run->attestation;
+  g_autoptr (GError) error = NULL;
+
+  self->setup = dps_plugin_setup_ref (run->setup);
+  self->endorsement_key = take_public (material, "endorsement-key", &error);
+  if (self->endorsement_key != NULL)
+    self->storage_root_key = take_public (material, "storage-root-key", &error);
+  return error != NULL ? dps_failure_new_from_error (DPS_FAILURE_PLUGIN_REFUSED, error)
+                       : NULL;
+}
+
+static DpsFailure *
+take_certificate (Run *run, GHashTable *material, GCancellable *cancellable)
+{
+  const char *pem = g_hash_table_lookup (material, "certificate");
+  g_autoptr (DpsCertificateChain) chain = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (pem == NULL)
+    return dps_failure_new (DPS_FAILURE_PLUGIN_REFUSED, "the plugin gave no certificate");
+  chain = dps_certificate_chain_new_from_pem (pem, strlen (pem), &error);
+  if (chain == NULL)
+    return dps_failure_new_from_error (DPS_FAILURE_X509_CERTIFICATE, error);
+  run->attestation->setup = dps_plugin_setup_ref (run->setup);
+  run->attestation->tls = dps_tls_signer_new (run->setup, chain, cancellable, &error);
+  return error != NULL ? dps_failure_new_from_error (DPS_FAILURE_X509_KEY, error) : NULL;
+}
+
 /* What the host shows to DPS. A key the agent signs with itself, so that its plugin has
- * done all it can; with a TPM it goes on. */
-static gboolean
-take_description (Run *run, const DpsPluginDescription *description, GError **error)
+ * done all it can; with a TPM or a certificate it goes on. */
+static DpsFailure *
+take_description (Run *run,
+                  const DpsPluginDescription *description,
+                  GCancellable *cancellable)
 {
   DpsAttestation *self = run->attestation;
 
@@ -129,23 +198,11 @@ take_description (Run *run, const DpsPluginDescription *description, GError **er
   if (description->key != NULL)
     {
       self->key = dps_secret_ref (description->key);
-      return TRUE;
+      return NULL;
     }
-  if (!g_str_equal (description->kind, "tpm"))
-    {
-      g_set_error (error,
-                   DPS_ERROR,
-                   DPS_ERROR_NOT_SUPPORTED,
-                   "this version does not attest with what is of kind %s",
-                   description->kind);
-      return FALSE;
-    }
-  self->setup = dps_plugin_setup_ref (run->setup);
-  self->endorsement_key = take_public (description->material, "endorsement-key", error);
-  if (self->endorsement_key != NULL)
-    self->storage_root_key =
-        take_public (description->material, "storage-root-key", error);
-  return self->storage_root_key != NULL;
+  return g_str_equal (description->kind, "x509")
+             ? take_certificate (run, description->material, cancellable)
+             : take_tpm (run, description->material);
 }
 
 static void
@@ -156,15 +213,15 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (DpsPluginDescription) description =
       dps_plugin_runner_describe_finish (DPS_PLUGIN_RUNNER (source), result, &error);
+  DpsFailure *failure;
 
   if (description == NULL)
-    finish (task, dps_failure_new_from_error (dps_plugin_cause_kind (error), error));
-  else if (!take_description (run, description, &error))
-    finish (task, dps_failure_new_from_error (DPS_FAILURE_PLUGIN_REFUSED, error));
-  else if (!choose_registration_id (run, description, &error))
-    finish (task, dps_failure_new_from_error (DPS_FAILURE_NO_REGISTRATION_ID, error));
+    failure = dps_failure_new_from_error (dps_plugin_cause_kind (error), error);
   else
-    finish (task, NULL);
+    failure = take_description (run, description, g_task_get_cancellable (task));
+  if (failure == NULL)
+    failure = choose_registration_id (run, description);
+  finish (task, failure);
 }
 
 static DpsFailure *

@@ -4,6 +4,7 @@
 #include "core/dps-plugin-setup.h"
 #include "core/dps-settings.h"
 #include "core/dps-vault.h"
+#include "dps/dps-tls-identity.h"
 
 #include <gio/gio.h>
 
@@ -11,12 +12,13 @@
  * goes with it by configuration. */
 typedef struct
 {
-  DpsSecret *key;           /* symmetric key, which the agent signs with; or NULL, and: */
-  DpsPluginSetup *setup;    /* the plugin, which answers a challenge and then signs */
-  GBytes *endorsement_key;  /* of its TPM, marshalled (dps-protocol §5.2) */
-  GBytes *storage_root_key; /* the same */
-  char *registration_id;    /* checked; the configured one wins over the plugin's */
-  char *payload;            /* JSON for the service, or NULL */
+  DpsSecret *key;        /* symmetric key, which the agent signs with; or NULL, and: */
+  DpsPluginSetup *setup; /* the plugin, which answers a challenge and then signs; and */
+  DpsTlsIdentity *tls;   /* the certificate for which it signs in TLS; or, of its TPM: */
+  GBytes *endorsement_key;          /* of its TPM, marshalled (dps-protocol §5.2) */
+  GBytes *storage_root_key;         /* the same */
+  char *registration_id;            /* checked; the configured one wins */
+  char *payload;                    /* JSON for the service, or NULL */
   DpsPluginConfinement confinement; /* of the plugin's process */
 } DpsAttestation;
 
@@ -31,6 +33,13 @@ const char *dps_attestation_choose_id (DpsConfig *config,
                                        const char *derived_for,
                                        const char *described,
                                        GError **error);
+
+/* The same for a chain: configured (or NULL), which has to be the common name of its leaf
+ * in any case of the letters, else that name. Borrowed from either. NULL with *failure,
+ * the caller's. Pure. */
+const char *dps_attestation_choose_certificate_id (const char *configured,
+                                                   DpsCertificateChain *chain,
+                                                   DpsFailure **failure);
 
 /* Reads the files that the configuration in force names, in a worker, and lets the plugin
  * describe this host. imported_key (or NULL) is used instead of key-file=; one that was

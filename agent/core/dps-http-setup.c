@@ -4,12 +4,16 @@
 #include "core/dps-http-setup.h"
 
 DpsHttp *
-dps_http_setup (DpsConfig *config, DpsHttpSessions *sessions, GError **error)
+dps_http_setup (DpsConfig *config,
+                DpsHttpSessions *sessions,
+                DpsTlsIdentity *identity,
+                GError **error)
 {
   g_autoptr (GBytes) ca_pem = NULL;
   DpsHttpOptions options = {
     .user_agent = "dps-agent/" PACKAGE_VERSION,
     .sessions = sessions,
+    .identity = identity,
     .pins = dps_config_get_strv (config, DPS_CONFIG_ADDRESS),
   };
 

@@ -5,6 +5,7 @@
 #include "common/dps-log.h"
 #include "core/dps-credential.h"
 #include "core/dps-http-setup.h"
+#include "core/dps-tls-signer.h"
 #include "dps/dps-client.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ typedef struct
   DpsHttpSessions *sessions;
   DpsSigner *signer;
   DpsIdentity *identity;
-  DpsSecret *token; /* for all tries, which take less than it lives */
+  DpsSecret *token;    /* for all tries, which take less than it lives; or: */
+  DpsTlsIdentity *tls; /* of a certificate */
   gint64 clock_offset;
   DpsProofHistory history;
   DpsHttp *http;               /* made by the first try, in the worker */
@@ -33,28 +35,61 @@ check_free (Check *check)
   g_clear_object (&check->signer);
   dps_identity_unref (check->identity);
   g_clear_pointer (&check->token, dps_secret_unref);
+  g_clear_pointer (&check->tls, dps_tls_identity_unref);
   g_clear_pointer (&check->http, dps_http_free);
   g_free (check->detail);
   g_free (check);
 }
 
-static guint
-ask_once (Check *check, GCancellable *cancellable, GError **error)
+/* Whoever signs names the row by its code, as the first word (dps_failure_to_error()). */
+static DpsFailureKind
+kind_of (const GError *error)
 {
-  g_auto (DpsOutcome) outcome = { 0 };
+  for (guint kind = DPS_FAILURE_NONE + 1; kind < DPS_N_FAILURES; kind++)
+    if (g_str_has_prefix (error->message, dps_failure_row (kind)->code))
+      return kind;
+  return DPS_FAILURE_INTERNAL;
+}
 
-  if (!dps_client_hub_modules (check->http,
-                               check->identity->hub,
-                               check->identity->device_id,
-                               check->token,
-                               cancellable,
-                               &outcome,
-                               error))
-    return 0;
-  return outcome.http_status;
+static void
+note_unsigned (Check *check, const GError *error)
+{
+  g_free (check->detail);
+  check->detail = g_strdup (error->message);
+  check->unsigned_why = kind_of (error);
 }
 
 /* Gives the HTTP status, 0 where no answer came. */
+static guint
+ask_once (Check *check, GCancellable *cancellable)
+{
+  g_auto (DpsOutcome) outcome = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  g_clear_pointer (&check->detail, g_free);
+  if (dps_client_hub_modules (check->http,
+                              check->identity->hub,
+                              check->identity->device_id,
+                              check->token,
+                              cancellable,
+                              &outcome,
+                              &error))
+    {
+      check->detail =
+          g_strdup_printf ("the hub answers with HTTP status %u", outcome.http_status);
+      return outcome.http_status;
+    }
+  if (outcome.failure == DPS_HTTP_FAILURE_CLIENT_KEY)
+    note_unsigned (check, error);
+  /* The hub may mean it; but who inspects TLS on the way refuses every certificate. */
+  else if (outcome.failure == DPS_HTTP_FAILURE_CLIENT_REFUSED)
+    check->detail = g_strdup_printf ("%s: by the hub, or by what inspects TLS before it",
+                                     error->message);
+  else
+    check->detail = g_strdup (error->message);
+  return 0;
+}
+
 static void
 ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -62,13 +97,15 @@ ask_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancel
   g_autoptr (GError) error = NULL;
   guint status = 0;
 
-  g_clear_pointer (&check->detail, g_free);
   if (check->http == NULL)
-    check->http = dps_http_setup (check->config, check->sessions, &error);
+    check->http = dps_http_setup (check->config, check->sessions, check->tls, &error);
   if (check->http != NULL)
-    status = ask_once (check, cancellable, &error);
-  check->detail = error ? g_strdup (error->message)
-                        : g_strdup_printf ("the hub answers with HTTP status %u", status);
+    status = ask_once (check, cancellable);
+  else
+    {
+      g_free (check->detail);
+      check->detail = g_strdup (error->message);
+    }
   g_task_return_int (task, status);
 }
 
@@ -145,16 +182,6 @@ ask_in_worker (GTask *task)
   g_task_run_in_thread (worker, ask_in_thread);
 }
 
-/* Whoever signs names the row by its code, as the first word (dps_failure_to_error()). */
-static DpsFailureKind
-kind_of (const GError *error)
-{
-  for (guint kind = DPS_FAILURE_NONE + 1; kind < DPS_N_FAILURES; kind++)
-    if (g_str_has_prefix (error->message, dps_failure_row (kind)->code))
-      return kind;
-  return DPS_FAILURE_INTERNAL;
-}
-
 static void
 on_token (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -166,9 +193,7 @@ on_token (GObject *source, GAsyncResult *result, gpointer data)
 
   if (token == NULL)
     {
-      g_free (check->detail);
-      check->detail = g_strdup (error->message);
-      check->unsigned_why = kind_of (error);
+      note_unsigned (check, error);
       judge (task, 0);
       return;
     }
@@ -179,23 +204,52 @@ on_token (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+make_token (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+  gint64 now = g_get_real_time () + check->clock_offset;
+
+  dps_credential_create_token_async (check->signer,
+                                     check->identity,
+                                     "device",
+                                     TOKEN_TTL,
+                                     (guint64) now / G_USEC_PER_SEC,
+                                     g_task_get_cancellable (task),
+                                     on_token,
+                                     task);
+}
+
+/* A certificate goes with the connection, which signs for itself. */
+static void
+make_tls (GTask *task)
+{
+  Check *check = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+
+  check->tls = dps_tls_signer_new_for_identity (check->signer,
+                                                check->identity,
+                                                g_task_get_cancellable (task),
+                                                &error);
+  if (check->tls != NULL)
+    {
+      ask_in_worker (task);
+      return;
+    }
+  note_unsigned (check, error);
+  judge (task, 0);
+}
+
+static void
 ask (GTask *task)
 {
   Check *check = g_task_get_task_data (task);
 
-  if (check->token != NULL)
+  if (check->token != NULL || check->tls != NULL)
     ask_in_worker (task);
+  else if (check->identity->shape == DPS_SHAPE_CERTIFICATE)
+    make_tls (task);
   else
-    dps_credential_create_token_async (check->signer,
-                                       check->identity,
-                                       "device",
-                                       TOKEN_TTL,
-                                       (guint64) (g_get_real_time () +
-                                                  check->clock_offset) /
-                                           G_USEC_PER_SEC,
-                                       g_task_get_cancellable (task),
-                                       on_token,
-                                       task);
+    make_token (task);
 }
 
 void

@@ -8,7 +8,8 @@
 #include "core/dps-signer.h"
 
 /* DpsRecheck: shows an identity that was committed without a proof to its hub again, on
- * the slow schedule, until the hub has accepted or refused it. Main thread. */
+ * the slow schedule, until the hub has accepted or refused it; with the certificate that
+ * its plugin has then, which is stored with the proof. Main thread. */
 typedef struct _DpsRecheck DpsRecheck;
 
 /* done comes after each check: VERIFIED (and the store says so), REFUSED (it stops), or

@@ -12,6 +12,7 @@ struct _DpsRegistrar
   char *payload;
   GBytes *endorsement_key, *storage_root_key; /* or NULL */
   GBytes *certificate_request;                /* or NULL */
+  DpsTlsIdentity *tls;                        /* or NULL */
   DpsHttp *http; /* made by the first request, in its worker */
   DpsClient *client;
 };
@@ -44,6 +45,8 @@ dps_registrar_new (DpsSettings *settings, const DpsAttestation *attestation)
     self->endorsement_key = g_bytes_ref (attestation->endorsement_key);
   if (attestation->storage_root_key != NULL)
     self->storage_root_key = g_bytes_ref (attestation->storage_root_key);
+  if (attestation->tls != NULL)
+    self->tls = dps_tls_identity_ref (attestation->tls);
   return self;
 }
 
@@ -63,6 +66,7 @@ dps_registrar_free (DpsRegistrar *self)
   g_clear_pointer (&self->endorsement_key, g_bytes_unref);
   g_clear_pointer (&self->storage_root_key, g_bytes_unref);
   g_clear_pointer (&self->certificate_request, g_bytes_unref);
+  g_clear_pointer (&self->tls, dps_tls_identity_unref);
   g_free (self->registration_id);
   g_free (self->payload);
   dps_http_sessions_unref (self->sessions);
@@ -75,7 +79,7 @@ open_client (DpsRegistrar *self, GError **error)
 {
   if (self->client != NULL)
     return TRUE;
-  self->http = dps_http_setup (self->config, self->sessions, error);
+  self->http = dps_http_setup (self->config, self->sessions, self->tls, error);
   if (self->http == NULL)
     return FALSE;
   self->client =

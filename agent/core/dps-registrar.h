@@ -21,7 +21,8 @@ void dps_registrar_set_certificate_request (DpsRegistrar *self, GBytes *request)
 void dps_registrar_free (DpsRegistrar *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DpsRegistrar, dps_registrar_free)
 
-/* The PUT; authorization is the token, NULL for what is to be challenged. */
+/* The PUT; authorization is the token, NULL for what is to be challenged, and for
+ * a certificate, which goes with the connection. */
 void dps_registrar_register_async (DpsRegistrar *self,
                                    DpsSecret *authorization,
                                    GCancellable *cancellable,

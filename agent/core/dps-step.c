@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-step.h"
+#include "core/dps-plugin-cause.h"
 
 static DpsFailureKind
 kind_of_transport (DpsHttpFailure failure)
@@ -94,10 +95,22 @@ failure_of_state (const DpsOutcome *outcome)
   return failure;
 }
 
+/* Who was to sign in the handshake says why it did not. What it gave may also be no
+ * signature of that certificate. */
+static DpsFailureKind
+kind_of_signer (GError *error)
+{
+  DpsFailureKind kind = dps_plugin_cause_kind (error);
+
+  return kind != DPS_FAILURE_PLUGIN_UNUSABLE ? kind : DPS_FAILURE_X509_FAILED;
+}
+
 /* No answer, or a 2xx that is none. */
 static DpsFailureKind
-kind_without_answer (const DpsOutcome *outcome)
+kind_without_answer (const DpsOutcome *outcome, GError *error)
 {
+  if (outcome->failure == DPS_HTTP_FAILURE_CLIENT_KEY)
+    return kind_of_signer (error);
   if (outcome->failure != DPS_HTTP_FAILURE_NONE)
     return kind_of_transport (outcome->failure);
   if (outcome->bad_assignment)
@@ -156,8 +169,9 @@ dps_step_decide (const DpsExchange *exchange,
 
   if (exchange->error != NULL)
     {
-      *failure =
-          describe (outcome, kind_without_answer (outcome), exchange->error->message);
+      DpsFailureKind kind = kind_without_answer (outcome, exchange->error);
+
+      *failure = describe (outcome, kind, exchange->error->message);
       return DPS_STEP_FAIL;
     }
   if (outcome->reply == NULL && outcome->challenge)

@@ -5,10 +5,34 @@
 #include "common/dps-log.h"
 #include "core/dps-plugin-confinement.h"
 #include "core/dps-plugin-list.h"
+#include "dps/dps-certificate.h"
 #include "tpm/dps-tpm-device.h"
 
 #include <string.h>
 #include <unistd.h>
+
+/* End of the certificate's validity, 0 = there is none. */
+static guint64
+not_after_of (const DpsIdentity *identity)
+{
+  g_autoptr (DpsCertificateChain) chain = NULL;
+
+  if (identity == NULL || identity->chain == NULL)
+    return 0;
+  chain = dps_certificate_chain_new_from_pem (identity->chain,
+                                              strlen (identity->chain),
+                                              NULL);
+  return chain != NULL ? (guint64) MAX (0, dps_certificate_chain_get_not_after (chain))
+                       : 0;
+}
+
+static const char *
+kind_of (const DpsIdentity *identity)
+{
+  if (identity == NULL)
+    return "none";
+  return identity->shape == DPS_SHAPE_CERTIFICATE ? "x509" : "sas";
+}
 
 void
 dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper)
@@ -17,7 +41,8 @@ dps_summary_show_identity (DpsReport *report, DpsKeeper *keeper)
 
   dps_report_set_string (report, "assigned-hub", identity ? identity->hub : "");
   dps_report_set_string (report, "device-id", identity ? identity->device_id : "");
-  dps_report_set_string (report, "credential-kind", identity ? "sas" : "none");
+  dps_report_set_string (report, "credential-kind", kind_of (identity));
+  g_object_set (report, "certificate-not-after", not_after_of (identity), NULL);
   dps_report_set_boolean (report, "verified", identity && identity->verified);
   dps_report_set_string (report, "protection-level", dps_keeper_get_protection (keeper));
   if (identity != NULL)

@@ -35,7 +35,7 @@ static const struct
   { DPS_HTTP_FAILURE_TLS_UNTRUSTED, "DPS-E306", FALSE },
   { DPS_HTTP_FAILURE_TLS_TIME, "DPS-E307", FALSE },
   { DPS_HTTP_FAILURE_TLS_OTHER, "DPS-E308", TRUE },
-  { DPS_HTTP_FAILURE_CLIENT_KEY, "DPS-E249", FALSE },
+  { DPS_HTTP_FAILURE_CLIENT_KEY, "DPS-E202", FALSE },
   { DPS_HTTP_FAILURE_CLIENT_REFUSED, "DPS-E314", FALSE },
   { DPS_HTTP_FAILURE_CLOSED, "DPS-E309", TRUE },
   { DPS_HTTP_FAILURE_TIMEOUT, "DPS-E310", TRUE },
@@ -64,6 +64,44 @@ test_transport (void)
         g_assert_cmpint (dps_step_may_poll_again (failure), ==, transports[i].poll_again);
         g_clear_error (&exchange.error);
       }
+}
+
+/* Who did not sign in the handshake has a code of its own; so has what is no signature of
+ * the certificate. */
+static void
+test_unsigned (void)
+{
+  static const struct
+  {
+    DpsError error;
+    const char *message;
+    const char *code;
+    const char *detail;
+  } rows[] = {
+    { DPS_ERROR_FAILED,
+      "plugin x509: [x509-passphrase] sign: no",
+      "DPS-E241",
+      "plugin x509: sign: no" },
+    { DPS_ERROR_TIMED_OUT, "plugin x509: sign: late", "DPS-E203", NULL },
+    { DPS_ERROR_REJECTED,
+      "bytes that the certificate does not verify",
+      "DPS-E249",
+      NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      DpsExchange exchange = { .outcome = { .failure = DPS_HTTP_FAILURE_CLIENT_KEY } };
+      g_autoptr (DpsFailure) failure = NULL;
+
+      exchange.error =
+          g_error_new_literal (DPS_ERROR, (gint) rows[i].error, rows[i].message);
+      g_assert_cmpint (decide (&exchange, FALSE, &failure), ==, DPS_STEP_FAIL);
+      assert_code (failure, rows[i].code);
+      if (rows[i].detail != NULL)
+        g_assert_cmpstr (failure->detail, ==, rows[i].detail);
+      g_clear_error (&exchange.error);
+    }
 }
 
 /* A 2xx that is none: the client reports an error and no failure of the transport. */
@@ -370,6 +408,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/step/transport", test_transport);
+  g_test_add_func ("/step/unsigned", test_unsigned);
   g_test_add_func ("/step/answer-that-is-none", test_no_reply);
   g_test_add_func ("/step/refusals", test_refusals);
   g_test_add_func ("/step/states", test_states);
