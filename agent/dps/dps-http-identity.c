@@ -31,7 +31,8 @@ dps_http_identity_begin (DpsHttp *self)
   self->refusal = NULL;
 }
 
-/* No chain is built from the roots here: what is shown is what the identity has. */
+/* What is shown is what the identity has: even an empty chain keeps OpenSSL from making
+ * one of the roots. */
 static gboolean
 use_identity (SSL_CTX *context, DpsTlsIdentity *identity)
 {
@@ -39,18 +40,14 @@ use_identity (SSL_CTX *context, DpsTlsIdentity *identity)
       dps_certificate_chain_get_certificates (dps_tls_identity_get_chain (identity));
   STACK_OF (X509) *chain = sk_X509_dup (all);
   X509 *leaf = sk_X509_shift (chain);
-  gboolean used =
-      SSL_CTX_use_cert_and_key (context,
-                                leaf,
-                                dps_tls_identity_get_key (identity),
-                                chain,
-                                1) == 1 &&
-      SSL_CTX_set1_client_sigalgs_list (context,
-                                        dps_tls_identity_get_algorithms (identity)) == 1;
+  EVP_PKEY *key = dps_tls_identity_get_key (identity);
+  const char *algorithms = dps_tls_identity_get_algorithms (identity);
+  gboolean used = SSL_CTX_use_cert_and_key (context, leaf, key, chain, 1) == 1 &&
+                  SSL_CTX_set1_client_sigalgs_list (context, algorithms) == 1;
 
   sk_X509_free (chain);
-  SSL_CTX_set_mode (context, SSL_MODE_NO_AUTO_CHAIN);
-  /* A hub may ask only after it has read a request (TLS 1.3; TLS 1.2 renegotiates). */
+  /* A hub may ask only after it has read a request (TLS 1.3; TLS 1.2 renegotiates).
+   * libcurl allows it too, but promises nothing. */
   SSL_CTX_set_post_handshake_auth (context, 1);
   return used;
 }

@@ -232,21 +232,60 @@ test_not_asked (void)
   tear_down (&f);
 }
 
-/* What the key cannot do is not shown: the server has to do without. */
+/* An identity shows what it has, and no root of this host's in addition. */
 static void
-test_other_algorithms (void)
+test_no_more (void)
 {
   Fixture f;
 
   set_up (&f, "P-256");
+  {
+    X509 *leaf = test_pki_certificate (
+        &(TestPkiRequest){ "edge-0002", f.signer.key, f.root, f.root_key, FALSE });
+    g_autofree char *leaf_pem = test_pki_pem (leaf);
+    g_autofree char *root_pem = test_pki_pem (f.root);
+    g_autoptr (DpsCertificateChain) chain =
+        dps_certificate_chain_new_from_pem (leaf_pem, strlen (leaf_pem), NULL);
+    g_autoptr (DpsTlsIdentity) identity =
+        dps_tls_identity_new (chain, test_pki_signer_sign, &f.signer, NULL, NULL);
+    g_autoptr (TlsServer) server =
+        tls_server_new (&(TlsServerOptions){ .ask = TLS_SERVER_ASK_HANDSHAKE,
+                                             .client_root = f.root },
+                        answer_close,
+                        nothing);
+    const char *pins[] = { tls_server_pin (server), NULL };
+    g_autofree char *roots =
+        g_strconcat (g_bytes_get_data (tls_server_ca_pem (server), NULL), root_pem, NULL);
+    g_autoptr (GBytes) ca_pem = g_bytes_new (roots, strlen (roots));
+    DpsHttpOptions options = { .system_ca_file = "/nonexistent/ca.crt",
+                               .ca_pem = ca_pem,
+                               .pins = pins,
+                               .identity = identity };
+    g_autoptr (DpsHttp) http = dps_http_new (&options, NULL);
+    g_autoptr (DpsHttpResponse) response = get (http, NULL);
+
+    g_assert_cmpuint (response->status, ==, 204);
+    g_assert_cmpstr (tls_server_peers (server).names, ==, "edge-0002");
+    X509_free (leaf);
+  }
+  tear_down (&f);
+}
+
+/* Where the key cannot do what is asked for, or not with the hash of its curve, which is
+ * all that a TPM may know, nothing is shown: the server has to do without. */
+static void
+other_algorithms (const char *kind, const char *asked)
+{
+  Fixture f;
+
+  set_up (&f, kind);
   {
     g_autoptr (TlsServer) server =
         tls_server_new (&(TlsServerOptions){ .max_version = TLS1_2_VERSION,
                                              .ask = TLS_SERVER_ASK_HANDSHAKE,
                                              .ask_only = TRUE,
                                              .client_root = f.root,
-                                             .client_algorithms =
-                                                 "RSA+SHA256:ECDSA+SHA512" },
+                                             .client_algorithms = asked },
                         answer_close,
                         nothing);
 
@@ -255,6 +294,14 @@ test_other_algorithms (void)
     g_assert_cmpint (f.signer.calls, ==, 0);
   }
   tear_down (&f);
+}
+
+static void
+test_other_algorithms (void)
+{
+  other_algorithms ("RSA-2048", "RSA+SHA512:rsa_pss_rsae_sha512:ECDSA+SHA256");
+  other_algorithms ("P-256", "RSA+SHA256:ECDSA+SHA384");
+  other_algorithms ("P-384", "RSA+SHA256:ECDSA+SHA256");
 }
 
 /* ---- what it costs ---- */
@@ -601,6 +648,7 @@ main (int argc, char **argv)
   g_test_add_func ("/http-identity/shown/handshake", test_handshake);
   g_test_add_func ("/http-identity/shown/after-request", test_after_request);
   g_test_add_func ("/http-identity/shown/not-unless-asked", test_not_asked);
+  g_test_add_func ("/http-identity/shown/no-more-than-it-has", test_no_more);
   g_test_add_func ("/http-identity/shown/other-algorithms", test_other_algorithms);
   g_test_add_func ("/http-identity/cost/round-trips", test_round_trips);
   g_test_add_func ("/http-identity/sessions/kept-apart", test_sessions);

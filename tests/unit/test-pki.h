@@ -7,7 +7,8 @@
 /* Keys and certificates made on the spot, for tests. Everything returned is the caller's;
  * what OpenSSL refuses ends the test. */
 
-/* "RSA-BITS", "P-256", "P-384", "P-521", "ED25519", "RSA-PSS". */
+/* "RSA-BITS", "P-256", "P-384", "P-521", "ED25519", "RSA-PSS". Another one than
+ * the last time, but of RSA-2048 perhaps the one before. One thread. */
 EVP_PKEY *test_pki_key (const char *kind);
 
 typedef struct

@@ -59,7 +59,6 @@ test_kinds (void)
     const char *algorithms; /* NULL = refused */
   } rows[] = {
     { "RSA-2048", "rsa_pss_rsae_sha256:RSA+SHA256" },
-    { "RSA-3072", "rsa_pss_rsae_sha256:RSA+SHA256" },
     { "P-256", "ECDSA+SHA256" },
     { "P-384", "ECDSA+SHA384" },
     { "RSA-1024", NULL },
