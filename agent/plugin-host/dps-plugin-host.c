@@ -4,6 +4,7 @@
 #include "common/dps-landlock.h"
 #include "plugin-host/dps-attestor.h"
 #include "plugin-host/dps-confine.h"
+#include "plugin-host/dps-wiping.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -156,6 +157,11 @@ main (int argc, char **argv)
     {
       fputs (usage, stderr);
       return 2;
+    }
+  if (!dps_wiping_install ())
+    {
+      fputs ("<4>plugin host: something has used OpenSSL before main()\n", stderr);
+      return 1;
     }
   /* Confinement comes before any main context: it closes every descriptor it does not
    * know, and a context has one. */
