@@ -13,12 +13,13 @@ void
 dps_check_note_secrets (DpsCheckRun *self)
 {
   GHashTableIter iter;
-  gpointer secret;
+  gpointer name, secret;
 
   g_hash_table_iter_init (&iter, self->plan->secrets);
-  while (g_hash_table_iter_next (&iter, NULL, &secret))
-    g_ptr_array_add (self->needles,
-                     g_bytes_new (dps_secret_data (secret), dps_secret_size (secret)));
+  while (g_hash_table_iter_next (&iter, &name, &secret))
+    if (!g_hash_table_contains (self->plan->published, name))
+      g_ptr_array_add (self->needles,
+                       g_bytes_new (dps_secret_data (secret), dps_secret_size (secret)));
 }
 
 /* A secret of each sort that a plugin may take for a bad one: bytes, a line of base64,

@@ -12,6 +12,7 @@ typedef struct
   GHashTable *settings;     /* char * → char * */
   GHashTable *secrets;      /* char * → DpsSecret * */
   GHashTable *secret_files; /* char * → path, of the same names */
+  GHashTable *published;    /* char *, the names of those that are public (a set) */
   gboolean forget;          /* forget is called too; it may change the machine */
 } DpsCheckPlan;
 

@@ -24,6 +24,7 @@ enum
 
 static char **settings;
 static char **secrets;
+static char **publics;
 static char *plugin_host = (char *) DPS_LIBEXEC_DIR "/dps-plugin-host";
 static char *exerciser = (char *) DPS_LIBEXEC_DIR "/dps-plugin-exercise";
 static gboolean forget;
@@ -45,6 +46,13 @@ static const GOptionEntry entries[] = {
     G_OPTION_ARG_FILENAME_ARRAY,
     &secrets,
     "As NAME-file=FILE in [plugin NAME]; repeatable",
+    "NAME=FILE" },
+  { "public",
+    0,
+    0,
+    G_OPTION_ARG_FILENAME_ARRAY,
+    &publics,
+    "As --secret, of what is none (a certificate); repeatable",
     "NAME=FILE" },
   { "forget",
     0,
@@ -109,9 +117,9 @@ take_settings (DpsCheckPlan *plan, GError **error)
 }
 
 static gboolean
-take_secrets (DpsCheckPlan *plan, GError **error)
+take_secrets (DpsCheckPlan *plan, char **files, gboolean published, GError **error)
 {
-  for (char **text = secrets; text != NULL && *text != NULL; text++)
+  for (char **text = files; text != NULL && *text != NULL; text++)
     {
       const char *path;
       char *name;
@@ -126,6 +134,8 @@ take_secrets (DpsCheckPlan *plan, GError **error)
       if (secret == NULL)
         return g_prefix_error (error, "'%s': ", path), FALSE;
       g_hash_table_replace (plan->secrets, g_strdup (name), secret);
+      if (published)
+        g_hash_table_add (plan->published, g_strdup (name));
     }
   return TRUE;
 }
@@ -152,7 +162,8 @@ check (DpsCheckPlan *plan, GError **error)
   DpsCheckReport report = { .tap = tap, .strict = strict };
 
   if (!take_file (plan, error) || !take_settings (plan, error) ||
-      !take_secrets (plan, error))
+      !take_secrets (plan, secrets, FALSE, error) ||
+      !take_secrets (plan, publics, TRUE, error))
     return EXIT_USAGE;
   dps_check_suite_run (plan, &report);
   return dps_check_report_end (&report) ? EXIT_CONFORMS : EXIT_FAILS;
@@ -192,10 +203,12 @@ main (int argc, char **argv)
                                             g_str_equal,
                                             g_free,
                                             (GDestroyNotify) dps_secret_unref);
+      plan.published = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
       status = check (&plan, &error);
       g_hash_table_unref (plan.settings);
       g_hash_table_unref (plan.secret_files);
       g_hash_table_unref (plan.secrets);
+      g_hash_table_unref (plan.published);
     }
   if (error != NULL)
     fprintf (stderr, "dps-plugin-check: %s (see --help)\n", error->message);

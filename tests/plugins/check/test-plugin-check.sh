@@ -46,6 +46,15 @@ check "the template conforms" conforms --setting serial=a1 --secret seed="$work/
     "$DPS_BUILD_ROOT/plugins/template/template.so"
 check "symmetric-key conforms" conforms --secret key="$work/key" \
     "$DPS_BUILD_ROOT/plugins/symmetric-key/symmetric-key.so"
+# Encrypted: in a plain key is the public half, which the certificate has as well.
+openssl rand -hex 16 >"$work/passphrase"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -passout "file:$work/passphrase" -days 2 \
+    -subj /CN=gw-1 -keyout "$work/device.key" -out "$work/device.crt" 2>/dev/null
+x509=$DPS_BUILD_ROOT/plugins/x509/x509.so
+x509_key=(--secret key="$work/device.key" --secret passphrase="$work/passphrase")
+check "x509 conforms" conforms --public certificate="$work/device.crt" "${x509_key[@]}" "$x509"
+check "a certificate that is called a secret fails secrets" fails secrets "as it is" "$x509" \
+    --secret certificate="$work/device.crt" "${x509_key[@]}"
 for plugin in good signs; do
     check "the model of the bad ones conforms: $plugin" \
         conforms --setting serial=1 --secret key="$work/key" "$bad/$plugin.so"
