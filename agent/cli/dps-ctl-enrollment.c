@@ -145,6 +145,18 @@ print_text (const char *text)
     }
 }
 
+/* A certificate may be enrolled by its issuer too, and then of the chain only the leaf is
+ * named. */
+static void
+print_x509_advice (void)
+{
+  puts ("CERTIFICATE.pem has the device's own certificate, the first of"
+        " .material.certificate in --json. Or enrol an authority that has issued it, for"
+        " all devices of a group:\n"
+        "az iot dps enrollment-group create --enrollment-id GROUP --certificate-path"
+        " AUTHORITY.pem --dps-name DPS_NAME --resource-group RESOURCE_GROUP");
+}
+
 static void
 print_advice (const Enrollment *self, const char *command)
 {
@@ -159,7 +171,30 @@ print_advice (const Enrollment *self, const char *command)
       if (is_kind (self, "symmetric-key"))
         puts ("The service makes the keys; --primary-key names one that this host has"
               " already.");
+      if (is_kind (self, "x509"))
+        print_x509_advice ();
     }
+}
+
+/* Whose text says what the rows say. */
+static gboolean
+has_rows (const Enrollment *self)
+{
+  return is_kind (self, "tpm") || *material_of (self, "thumbprint") != '\0';
+}
+
+static void
+print_other_id (const Enrollment *self)
+{
+  const char *derived = text_of (self, "derived-registration-id");
+
+  if (!is_kind (self, "x509") || *derived == '\0' ||
+      g_ascii_strcasecmp (derived, text_of (self, "registration-id")) == 0)
+    return;
+  print_row ("The certificate's id:", derived);
+  puts (
+      "The service takes a certificate for its own id alone: remove registration-id=, or"
+      " use the certificate that was made for this host.");
 }
 
 static void
@@ -170,7 +205,13 @@ print_lines (const Enrollment *self, const char *command)
   print_row ("Endorsement key:", material_of (self, "endorsement-key"));
   print_row ("Storage root key's name:", material_of (self, "storage-root-key-name"));
   print_row ("Id by other template:", material_of (self, "other-registration-id"));
-  if (!is_kind (self, "tpm") && *text_of (self, "text") != '\0')
+  print_row ("Subject:", material_of (self, "subject"));
+  print_row ("Issuer:", material_of (self, "issuer"));
+  print_row ("Thumbprint, SHA-256:", material_of (self, "thumbprint"));
+  print_row ("Thumbprint, SHA-1:", material_of (self, "thumbprint-sha1"));
+  print_row ("Valid:", material_of (self, "validity"));
+  print_other_id (self);
+  if (!has_rows (self) && *text_of (self, "text") != '\0')
     print_text (text_of (self, "text"));
   print_advice (self, command);
 }
@@ -201,6 +242,9 @@ print_json (const Enrollment *self, const char *command)
   dps_ctl_json_add_string (builder, "attestation", text_of (self, "attestation"));
   dps_ctl_json_add_string (builder, "kind", text_of (self, "kind"));
   dps_ctl_json_add_string (builder, "registrationId", text_of (self, "registration-id"));
+  dps_ctl_json_add_string (builder,
+                           "derivedRegistrationId",
+                           text_of (self, "derived-registration-id"));
   dps_ctl_json_add_string (builder, "endpoint", text_of (self, "endpoint"));
   json_builder_set_member_name (builder, "group");
   json_builder_add_boolean_value (builder, is_of_group (self));
@@ -244,7 +288,8 @@ const DpsCtlVerb dps_ctl_enrollment = {
   .summary = "Show what an operator needs to enrol this host",
   .details =
       "The registration id, for a TPM the endorsement key and the Name of its storage\n"
-      "root key, and the Azure CLI's line that makes the enrolment; capitals in it are\n"
+      "root key, for a certificate its names and thumbprints, and the Azure CLI's line "
+      "that makes the enrolment; capitals in it are\n"
       "yours to fill in. Works before the host is provisioned and without a network,\n"
       "registers nothing, and shows no secret.\n\n"
       "Example:\n"

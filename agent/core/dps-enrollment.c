@@ -55,6 +55,7 @@ static GVariant *
 build (DpsConfig *config,
        const char *kind,
        const char *id,
+       const char *derived, /* registration id; or NULL */
        gboolean group,
        GHashTable *material,
        const char *text)
@@ -76,6 +77,10 @@ build (DpsConfig *config,
   g_variant_dict_insert (&dict, "attestation", "s", attestation);
   g_variant_dict_insert (&dict, "kind", "s", kind);
   g_variant_dict_insert (&dict, "registration-id", "s", id);
+  g_variant_dict_insert (&dict,
+                         "derived-registration-id",
+                         "s",
+                         derived != NULL ? derived : "");
   g_variant_dict_insert (&dict, "endpoint", "s", endpoint);
   g_variant_dict_insert (&dict, "group", "b", group);
   g_variant_dict_insert_value (&dict, "material", g_variant_builder_end (&pairs));
@@ -107,6 +112,7 @@ on_described (GObject *source, GAsyncResult *result, gpointer data)
             build (run->config,
                    description->kind,
                    id,
+                   description->registration_id,
                    FALSE,
                    description->material,
                    description->enrollment));
@@ -164,7 +170,7 @@ describe_symmetric (GTask *task, gboolean group)
   if (id == NULL)
     fail (task, DPS_FAILURE_NO_REGISTRATION_ID, error);
   else
-    finish (task, build (run->config, "symmetric-key", id, group, NULL, NULL));
+    finish (task, build (run->config, "symmetric-key", id, NULL, group, NULL, NULL));
 }
 
 void

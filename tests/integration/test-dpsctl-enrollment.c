@@ -49,7 +49,7 @@ test_tpm_json (Fixture *f, gconstpointer data)
   fixture_run (f, "enrollment", "--json", NULL);
   assert_exit (f, 0);
   enrollment = fixture_parse_json (f, parser);
-  g_assert_cmpuint (json_object_get_size (enrollment), ==, 8);
+  g_assert_cmpuint (json_object_get_size (enrollment), ==, 9);
   g_assert_cmpstr (json_object_get_string_member (enrollment, "attestation"), ==, "tpm");
   g_assert_cmpstr (json_object_get_string_member (enrollment, "kind"), ==, "tpm");
   g_assert_cmpstr (json_object_get_string_member (enrollment, "registrationId"),
@@ -70,6 +70,10 @@ test_tpm_json (Fixture *f, gconstpointer data)
                    ==,
                    "f448ae");
 }
+
+#define X509_MATERIAL                                                                    \
+  "'text': <'as the plugin says it'>, 'material': <{'thumbprint': 'AB12', 'issuer': "    \
+  "'CN=Line'}>"
 
 /* By kind, and by what the agent knows: which line there is, and what goes with it. */
 static void
@@ -93,6 +97,24 @@ test_commands (Fixture *f, gconstpointer data)
     { "{'kind': <'x509'>, 'registration-id': <'gw-17'>}",
       "--attestation-type x509 --certificate-path CERTIFICATE.pem\n",
       "one" },
+    { "{'kind': <'x509'>, 'registration-id': <'gw-17'>, " X509_MATERIAL "}",
+      "Issuer:                   CN=Line\nThumbprint, SHA-256:      AB12\n",
+      "as the plugin says it" },
+    { "{'kind': <'x509'>, 'registration-id': <'gw-17'>, " X509_MATERIAL "}",
+      "az iot dps enrollment-group create",
+      "The certificate's id" },
+    { "{'kind': <'x509'>, 'registration-id': <'gw-17'>,"
+      " 'derived-registration-id': <'GW-17'>}",
+      "--enrollment-id gw-17",
+      "The certificate's id" },
+    { "{'kind': <'x509'>, 'registration-id': <'gw-17'>,"
+      " 'derived-registration-id': <'gw-18'>}",
+      "The certificate's id:     gw-18\nThe service takes",
+      "of its group" },
+    { "{'kind': <'tpm'>, 'registration-id': <'gw-17'>,"
+      " 'derived-registration-id': <'gw-18'>}",
+      "--enrollment-id gw-17",
+      "gw-18" },
     { "{'kind': <'x509'>, 'registration-id': <'a; rm $HOME'>}",
       "--enrollment-id 'a; rm $HOME' --att",
       "id a;" },

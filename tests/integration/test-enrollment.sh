@@ -78,6 +78,35 @@ configured_id() {
     sed -i "s/^attestation=/registration-id=chosen\n&/" "$site" && is "$(json .registrationId)" '"chosen"'
 }
 check "the configured id wins" configured_id
+
+# A certificate says itself who it is for.
+of_a_certificate() {
+    local print said
+    install -m 644 "$DPS_BUILD_ROOT/plugins/x509/x509.so" "$world/plugins/" || return 1
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=gw-18 \
+        -keyout "$world/etc/gw.key" -out "$world/etc/gw.crt" 2>/dev/null
+    world_configure
+    sed -i "/^registration-id=/d; s/^attestation=.*/attestation=x509/; /^\[plugin/,\$d" "$site"
+    printf '[plugin x509]\ncertificate=%s\nkey=%s\n' "$world/etc/gw.crt" "$world/etc/gw.key" >>"$site"
+    print=$(openssl x509 -in "$world/etc/gw.crt" -noout -fingerprint -sha256 | tr -d :) print=${print##*=}
+    said=$(ctl enrollment) && has "$said" "$print" && has "$said" "--enrollment-id gw-18 --attestation-type x509" &&
+        has "$said" "az iot dps enrollment-group create" && hasnt "$said" "The certificate's id" &&
+        is "$(json '[.registrationId, .kind, .material.thumbprint]')" "[\"gw-18\",\"x509\",\"$print\"]" &&
+        is "$(json .material.certificate | jq -r .)" "$(cat "$world/etc/gw.crt")"
+}
+check "a certificate: names, thumbprints, and both ways to enrol it" of_a_certificate
+of_another() {
+    sed -i "s/^attestation=/registration-id=gw-17\n&/" "$site" &&
+        has "$(ctl enrollment)" "The certificate's id:     gw-18" && is "$(json .derivedRegistrationId)" '"gw-18"'
+}
+check "a certificate for another id than the configured one is named" of_another
+too_open() {
+    local said
+    chmod 644 "$world/etc/gw.key"
+    said=$(exits 1 ctl enrollment 2>&1) && has "$said" DPS-E240 &&
+        has "$said" "chown root:dps-agent '$world/etc/gw.key' && chmod 0640 '$world/etc/gw.key'"
+}
+check "a key file that is too open is named with the command that mends it" too_open
 no_id_at_all() {
     local said
     configure_teller text=x && said=$(exits 6 ctl enrollment 2>&1) && has "$said" DPS-E206
