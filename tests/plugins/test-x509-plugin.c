@@ -555,6 +555,26 @@ test_key_file (Fixture *f, gconstpointer data)
   EVP_PKEY_free (weak);
 }
 
+/* A key in the TPM has the agent open one, for the plugin to speak to; no other does. */
+static void
+test_tpm (Fixture *f, gconstpointer data)
+{
+  g_autofree char *by_file =
+      g_strdup_printf ("key=%s\n[tpm]\ntcti=unix:%s/none\n", f->key, world.root);
+  g_autofree char *by_handle =
+      g_strdup_printf ("key=handle:0x81000010\n[tpm]\ntcti=unix:%s/none\n", world.root);
+
+  configure (f, by_file);
+  assert_good (f, "gw-1");
+  write_text (f->key,
+              "-----BEGIN TSS2 PRIVATE KEY-----\nMAA=\n"
+              "-----END TSS2 PRIVATE KEY-----\n",
+              0600);
+  assert_failure (f, "DPS-E211", "/none");
+  configure (f, by_handle);
+  assert_failure (f, "DPS-E211", "/none");
+}
+
 static void
 fill (guint8 *file, gsize size, const guint8 *unit, gsize length)
 {
@@ -662,6 +682,7 @@ main (int argc, char **argv)
   ADD ("/x509/plugin/certificates", test_certificates);
   ADD ("/x509/plugin/renewed", test_renewed);
   ADD ("/x509/plugin/key-file", test_key_file);
+  ADD ("/x509/plugin/tpm", test_tpm);
   ADD ("/x509/plugin/hostile", test_hostile);
   ADD ("/x509/plugin/probe", test_probe);
   status = g_test_run ();
