@@ -10,6 +10,7 @@ here=$(dirname "$(realpath "$0")")
 . "$here/../tap.sh"
 . "$here/../world.sh"
 . "$here/em-tokens.sh"
+. "$here/em-x509.sh"
 
 emulator=$(realpath "$1")
 modules=$DPS_BUILD_ROOT/official-clients
@@ -86,6 +87,14 @@ start_tpm() {
     tpm_id=$(jq -r .result.registrationId "$world/out")
 }
 
+# A certificate to pin, and one below two CAs, of which the root is enrolled: $world/NAME.chain.
+make_certificates() {
+    em_leaf "$world" pinned self node-x509 && em_ca "$world" root &&
+        em_intermediate "$world" line root && em_leaf "$world" below line edge-host-0008 key=rsa2048 &&
+        em_chain "$world" pinned >"$world/pinned.chain" &&
+        em_chain "$world" below line >"$world/below.chain" && em_chain "$world" below >"$world/below.short"
+}
+
 start_emulator() {
     world=$(mktemp -d /run/dps-clients.XXXXXX)
     chmod 755 "$world"
@@ -93,7 +102,7 @@ start_emulator() {
     build=$DPS_BUILD_ROOT
     mount --bind -o ro "$modules" "$world/clients" || return
     install -m 644 "$here/clients/device.js" "$world/"
-    start_tpm || return
+    start_tpm && make_certificates || return
     cat >"$world/emulator/enrolments.json" <<JSON
 { "individual": [ { "registrationId": "node-01", "deviceId": "Gateway 1", "payload": "echo",
                     "primaryKey": "$device_key" },
@@ -102,8 +111,12 @@ start_emulator() {
                   { "registrationId": "fault-challenged-twice",
                     "attestation": "tpm", "endorsementKey": "$ek" },
                   { "registrationId": "fault-other-tpm",
-                    "attestation": "tpm", "endorsementKey": "$ek" } ],
-  "groups": [ { "enrollmentGroupId": "line-7", "primaryKey": "$group_key" } ] }
+                    "attestation": "tpm", "endorsementKey": "$ek" },
+                  { "registrationId": "node-x509", "deviceId": "Gateway 3",
+                    "attestation": "x509", "primaryCertificate": "$world/pinned.pem" } ],
+  "groups": [ { "enrollmentGroupId": "line-7", "primaryKey": "$group_key" },
+              { "enrollmentGroupId": "line-8", "attestation": "x509",
+                "primaryCertificate": "$world/root.pem" } ] }
 JSON
     ip link set lo up || return
     printf '127.0.0.1 localhost %s %s\n' "$endpoint" "$hub" >"$world/hosts"
@@ -232,6 +245,42 @@ a_blob_for_another_tpm() {
         has "$(<"$world/errors")" TypeError
 }
 
+# x509 STATUS VERB NAME[.chain] ARGUMENT...
+x509() {
+    local name=$3
+    key=$(<"$world/${name%%.*}.key")
+    [[ $name == *.* ]] || name+=.chain
+    device "$1" "x509-$2" "$world/$name" "${@:4}"
+}
+
+a_certificate() {
+    x509 0 provision pinned "$endpoint" "$scope" node-x509 &&
+        said '.[-1].result | [.status, .assignedHub, .deviceId] | join(" ")' "assigned $hub Gateway 3" &&
+        logged node-x509 'map([.method, .status, .sas, .certificate, .certificates | tostring] | join(" ")) | join("\n")' \
+"PUT 202 absent ok 1
+GET 202 absent ok 1
+GET 200 absent ok 1"
+}
+a_certificate_at_the_hub() {
+    x509 0 telemetry pinned "$hub" "Gateway 3" &&
+        said '.[-1].result | [.one, .batch, .received | tostring] | join(" ")' \
+            "MessageEnqueued MessageEnqueued 204" &&
+        logged Gateway%203 'map([.sas, .certificate] | join(" ")) | unique | join(", ")' "absent ok"
+}
+a_chain() {
+    x509 0 provision below "$endpoint" "$scope" edge-host-0008 &&
+        said '.[-1].result | [.status, .deviceId, .x509.enrollmentGroupId] | join(" ")' \
+            "assigned edge-host-0008 line-8" &&
+        logged edge-host-0008 'map([.certificate, .certificates | tostring] | join(" ")) | unique | join(", ")' "ok 2" &&
+        x509 0 telemetry below "$hub" edge-host-0008 && said '.[-1].result.one' MessageEnqueued
+}
+a_short_chain() {
+    x509 1 provision below.short "$endpoint" "$scope" edge-host-0008 &&
+        said '.[-1].error | [.name, .status, (.body | fromjson | .errorCode, .message) | tostring] | join(" ")' \
+            "UnauthorizedError 401 401002 Invalid certificate" &&
+        logged edge-host-0008 '.[-1].certificate' no-chain
+}
+
 a_wrong_key() {
     key=$group_key
     provision 1 provision node-01 &&
@@ -309,6 +358,10 @@ check "… and sends telemetry with the key that came with it" a_tpm_at_the_hub
 check "… a second time as well" a_tpm_again
 check "a second challenge ends its registration" a_tpm_challenged_twice
 check "a blob for another TPM ends its process" a_blob_for_another_tpm
+check "the X.509 client is assigned by its pinned certificate" a_certificate
+check "… and sends telemetry with it" a_certificate_at_the_hub
+check "… or by a chain to the root of a group" a_chain
+check "… but not without the CA between" a_short_chain
 check "a wrong key is refused by the provisioning service" a_wrong_key
 check "… and by the hub" a_wrong_key_at_the_hub
 check "the hub refuses a device it does not know" an_unknown_device
