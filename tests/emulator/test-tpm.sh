@@ -9,6 +9,7 @@ here=$(dirname "$(realpath "$0")")
 . "$here/../tap.sh"
 . "$here/em-tokens.sh"
 . "$here/em-tpm-client.sh"
+. "$here/em-x509.sh"
 
 emulator=$(realpath "$1")
 dir=$(mktemp -d)
@@ -208,6 +209,20 @@ the_lookup() {
     is "$status" 401 && said .keyName registration
 }
 
+# Both PUTs have the CSR. The second blob comes as ever, but the hub takes the certificate alone.
+an_issued_certificate() {
+    local api='api-version=2025-07-01-preview' with_csr i
+    em_csr "$dir" issued tpm-issued && with_csr="$member,\"csr\":\"$(base64 -w0 "$dir/issued.csr")\"" &&
+        put tpm-issued '' "$with_csr" && is "$status" 401 && provisioned tpm-issued "$with_csr" || return
+    said '.registrationState.issuedCertificateChain | length' 3 || return
+    for i in 0 1; do
+        jq -r ".registrationState.issuedCertificateChain[$i]" <<<"$body" | base64 -d | openssl x509 -inform DER
+    done >"$dir/issued.chain"
+    request $hub GET "/devices/tpm-issued/modules?api-version=2020-03-13" \
+        --cert "$dir/issued.chain" --key "$dir/issued.key" && is "$status" 200 || return
+    modules tpm-issued "$(hub_token tpm-issued)" && is "$status" 401
+}
+
 # ---- what the service refuses
 
 # another FILE: a public key that differs in its last byte.
@@ -320,6 +335,8 @@ cat >"$dir/enrolments.json" <<JSON
     { "registrationId": "tpm-01", "attestation": "tpm", "endorsementKey": "$ek",
       "deviceId": "Gateway-1", "payload": { "site": "north" } },
     { "registrationId": "tpm-echo", "attestation": "tpm", "endorsementKey": "$ek", "payload": "echo" },
+    { "registrationId": "tpm-issued", "attestation": "tpm", "endorsementKey": "$ek",
+      "certificateIssuance": { "lifetime": 60 } },
     { "registrationId": "tpm-other", "attestation": "tpm", "endorsementKey": "$(another "$dir/ek.pub")" },
     { "registrationId": "tpm-off", "attestation": "tpm", "endorsementKey": "$ek", "status": "disabled" },
     { "registrationId": "tpm-off-state", "attestation": "tpm", "endorsementKey": "$ek",
@@ -337,6 +354,7 @@ check "each registration replaces the hub's key" a_second_time
 check "the device's own payload comes back" its_payload
 check "four challenges may be open, and no fifth" open_challenges
 check "a lookup wants a token, and has the blob" the_lookup
+check "a CSR is answered beside the blob, and counts at the hub" an_issued_certificate
 check "another endorsement key is refused" another_ek
 check "a disabled enrolment is refused, or shows as a state" disabled
 check "a registration with neither keys nor token is refused" no_keys
