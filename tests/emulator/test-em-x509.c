@@ -220,6 +220,10 @@ test_names (Fixture *f, gconstpointer data)
 static void
 test_distance (Fixture *f, gconstpointer data)
 {
+  /* Says that it is the root in every way but the signature. */
+  const EmPair forger = { f->root.cert, f->other.key };
+  g_auto (EmPair) forged = { 0 };
+  g_autoptr (GPtrArray) by_forger = NULL;
   g_autoptr (GPtrArray) direct = chain_of (CHAIN (&f->direct));
   g_autoptr (GPtrArray) member = chain_of (CHAIN (&f->member, &f->line));
   g_autoptr (GPtrArray) foreign = chain_of (CHAIN (&f->pinned, &f->line));
@@ -228,6 +232,10 @@ test_distance (Fixture *f, gconstpointer data)
   g_assert_cmpuint (em_x509_distance (f->group, member), ==, 2);
   g_assert_cmpuint (em_x509_distance (f->group, foreign), ==, 0);
   g_assert_cmpuint (em_x509_distance (f->pins, direct), ==, 0);
+
+  make_leaf (&forged, &forger, (Shape){ "dev-1", NULL, 0, 0 });
+  by_forger = chain_of (CHAIN (&forged));
+  g_assert_cmpuint (em_x509_distance (f->group, by_forger), ==, 0);
 }
 
 static void
