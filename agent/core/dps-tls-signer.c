@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "core/dps-tls-signer.h"
+#include "common/dps-log.h"
 #include "core/dps-credential.h"
 #include "core/dps-plugin-sign.h"
 
@@ -144,6 +145,7 @@ begin (gpointer data)
   Call *call = data;
   Bridge *bridge = call->bridge;
 
+  dps_debug ((TOPIC ("tls")), "a handshake needs a signature by %s", call->mechanism);
   if (bridge->setup != NULL)
     dps_plugin_sign_async (bridge->setup,
                            DPS_PLUGIN_SLOT_SERVICE,
