@@ -95,7 +95,8 @@ begin (Fixture *f, const Case *c)
 static void
 end (Fixture *f)
 {
-  g_clear_pointer (&f->setup, dps_plugin_setup_unref);
+  if (f->setup != NULL)
+    dps_plugin_setup_unref (f->setup);
   wait_gone ();
   g_clear_error (&f->error);
   g_object_unref (f->cancellable);
@@ -195,6 +196,32 @@ test_service (void)
   g_assert_no_error (f.error);
   g_assert_true (f.good);
   g_assert_cmpuint (f.ticks, >=, MIN_TICKS);
+  end (&f);
+}
+
+static void
+on_runner_gone (gpointer data, GObject *runner)
+{
+  *(GThread **) data = g_thread_self ();
+}
+
+/* TLS lets go of its key last, in its own thread; the plugin's process ends in this one.
+ */
+static void
+test_released_by_the_worker (void)
+{
+  Fixture f;
+  GThread *released_in = NULL;
+
+  begin (&f, &(Case){ .plugin = "x509" });
+  f.identity = for_service (&f);
+  g_object_weak_ref (G_OBJECT (f.setup->runner), on_runner_gone, &released_in);
+  g_clear_pointer (&f.setup, dps_plugin_setup_unref);
+  run (&f);
+  g_assert_true (f.good);
+  while (released_in == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (released_in == g_thread_self ());
   end (&f);
 }
 
@@ -332,6 +359,7 @@ main (int argc, char **argv)
   atexit (world_unmake);
   g_test_add_func ("/tls-signer/for-the-service", test_service);
   g_test_add_func ("/tls-signer/for-the-hub", test_hub);
+  g_test_add_func ("/tls-signer/released-by-the-worker", test_released_by_the_worker);
   g_test_add_func ("/tls-signer/another-key-is-not-shown", test_other_key);
   g_test_add_func ("/tls-signer/the-plugin-fails", test_plugin_fails);
   g_test_add_func ("/tls-signer/cancelled-while-it-signs", test_cancelled);
