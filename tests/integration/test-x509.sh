@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Registering and the hub proof with a client certificate whose key the plugin x509 keeps.
+# test-x509.sh AGENT: one that asks its hub again after a second.
 # Functions are called through "check" and the trap.
 # shellcheck disable=SC2317
 set -u
@@ -9,7 +10,8 @@ set -u
 . "$DPS_SOURCE_ROOT/tests/emulator/em-x509.sh"
 ((EUID == 0)) || skip_all "needs root for root-owned directories"
 
-trap world_stop EXIT
+hurried=$1
+trap 'world_stop; rm -f "$scenario_file"' EXIT
 on_failure() { tail -n 30 "$world/log/agent"; tail -n 4 "$world/log/requests.jsonl"; }
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 
@@ -66,7 +68,9 @@ fails_with() {
     is "$(code)" "$1"
 }
 
-world_start "$DPS_BUILD_ROOT" --retry-after 0 || exit 1
+scenario_file=$(mktemp /tmp/dps-x509.XXXXXX)
+echo '{"rules":[]}' >"$scenario_file"
+world_start "$DPS_BUILD_ROOT" --retry-after 0 --scenario "$scenario_file" || exit 1
 world_service --debug
 
 begin single
@@ -174,6 +178,27 @@ terminated() {
 begin single
 check "SIGTERM while the plugin signs in the handshake: the agent leaves at once" terminated
 figure "SIGTERM in a handshake to the end of the agent: $(cat "$world/took") ms"
+# What the hub could not be asked at first is shown to it again, with the certificate of then.
+reloads() { requests '"event":"reload"' | wc -l; }
+reloaded() { (($(reloads) > before)); }
+unproven() {
+    before=$(reloads) && kill -HUP "$emulator_pid" && wait_for 10 reloaded || return 1
+    ctl provision --wait --timeout 60 && is "$(json verified)" false && is "$(json credentialKind)" x509 &&
+        ends member
+}
+verified() { [[ $(json verified) == true ]]; }
+renewed() {
+    has_certificate member-new line && pid=$(agent_pid) && kill "$pid" && wait_for 10 no_agent &&
+        sed -i "s|\"[^\" ]*/dps-agentd\"|$hurried|" "$world/agent" && ends member && wait_for 20 verified &&
+        ends member-new && is "$(asked '"method":"PUT"')" 1 && pid=$(pgrep -f "$hurried.*$world") && kill "$pid" &&
+        wait_for 10 no_hurried && world_service --debug && ends member-new && verified
+}
+no_hurried() { ! pgrep -f "$hurried.*$world" >/dev/null; }
+echo '{"rules":[{"name":"fault","match":{"host":"hub","times":1},"answer":{"status":503,"body":""}}]}' >"$scenario_file"
+begin member line
+check "a hub that cannot be asked: taken, not verified" unproven
+check "it is asked again with the certificate that the plugin has by then, which is stored" renewed
+
 clean_log() { ! grep -E 'CRITICAL|assertion|Sanitizer|runtime error' "$world/log/agent"; }
 check "no critical, no sanitizer report" clean_log
 finish
