@@ -122,11 +122,25 @@ allow_reading (int ruleset, const char *path, guint64 rights, GError **error)
   return TRUE;
 }
 
+static gboolean
+allow_reading_all (int ruleset, const char *const *dirs, gsize n, GError **error)
+{
+  for (gsize i = 0; i < n; i++)
+    if (!allow_reading (ruleset, dirs[i], READ_ONLY, error))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 dps_confine_files (const char *plugin_dir, gboolean allow_unix, guint abi, GError **error)
 {
   static const char *const dirs[] = { "/usr",   "/lib",    "/lib32",
                                       "/lib64", "/libx32", "/etc/ssl" };
+  /* What p11-kit, OpenSC and SoftHSM2 are configured by, and the tokens of the last. */
+  static const char *const token_dirs[] = { "/etc/pkcs11",
+                                            "/etc/opensc",
+                                            "/etc/softhsm",
+                                            "/var/lib/softhsm" };
   dps_autofd ruleset = -1;
 
   if (abi == 0)
@@ -134,9 +148,10 @@ dps_confine_files (const char *plugin_dir, gboolean allow_unix, guint abi, GErro
   ruleset = new_ruleset (abi, allow_unix);
   if (ruleset < 0)
     return dps_set_errno (error, errno, "making a Landlock ruleset");
-  for (gsize i = 0; i < G_N_ELEMENTS (dirs); i++)
-    if (!allow_reading (ruleset, dirs[i], READ_ONLY, error))
-      return FALSE;
+  if (!allow_reading_all (ruleset, dirs, G_N_ELEMENTS (dirs), error) ||
+      (allow_unix &&
+       !allow_reading_all (ruleset, token_dirs, G_N_ELEMENTS (token_dirs), error)))
+    return FALSE;
   /* The loader's cache, for a plugin's own libraries. */
   if (!allow_reading (ruleset, "/etc/ld.so.cache", LANDLOCK_ACCESS_FS_READ_FILE, error) ||
       !allow_reading (ruleset, plugin_dir, READ_ONLY, error))

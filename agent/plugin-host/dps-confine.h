@@ -16,8 +16,10 @@ gboolean dps_confine_descriptors (int keep, GError **error);
 gboolean dps_confine_process (gboolean limit_memory, GError **error);
 
 /* Landlock: files below /usr, /lib*, /etc/ssl and plugin_dir may be read, nothing else
- * may be opened; no TCP, no signals to other processes, no abstract sockets (unless
- * allow_unix), as far as abi (dps_landlock_abi()) goes. 0 = there is none: no error. */
+ * may be opened; no TCP, no signals to other processes, no abstract sockets, as far as
+ * abi (dps_landlock_abi()) goes. 0 = there is none: no error. allow_unix leaves abstract
+ * sockets, and adds what the tokens' libraries read: /etc/pkcs11, /etc/opensc,
+ * /etc/softhsm and /var/lib/softhsm. */
 gboolean dps_confine_files (const char *plugin_dir,
                             gboolean allow_unix,
                             guint abi,

@@ -54,6 +54,18 @@ token_key_free (X509Key *key)
   g_free (self);
 }
 
+/* The CK_RV of what failed last in this thread, 0 = that was none of the module's.
+ * ERR_get_CKR_code() gives the number that OpenSSL knows the library by. */
+static unsigned int
+last_code (const X509Libp11 *libp11)
+{
+  unsigned long code = ERR_peek_last_error ();
+
+  return ERR_GET_LIB (code) == libp11->ERR_get_CKR_code ()
+             ? (unsigned int) ERR_GET_REASON (code)
+             : 0;
+}
+
 /* Where the module is: root's, below the directory of libraries, as all that is loaded
  * into this process. */
 static gboolean
@@ -106,7 +118,7 @@ load_module (TokenKey *self, const X509Pkcs11Uri *uri, X509Error *error)
                          X509_CAUSE_MODULE,
                          "the PKCS#11 module '%s' can not be loaded (code 0x%x)",
                          module,
-                         (unsigned int) self->libp11->ERR_get_CKR_code ());
+                         last_code (self->libp11));
 }
 
 static gboolean
@@ -180,7 +192,7 @@ refuse_locked (X509Error *error)
 static gboolean
 refuse_code (TokenKey *self, const char *cause, const char *step, X509Error *error)
 {
-  int code = self->libp11->ERR_get_CKR_code ();
+  unsigned int code = last_code (self->libp11);
   gboolean gone = code == RV_DEVICE_ERROR || code == RV_DEVICE_REMOVED ||
                   code == RV_TOKEN_NOT_PRESENT || code == RV_TOKEN_NOT_RECOGNIZED;
 
@@ -189,13 +201,13 @@ refuse_code (TokenKey *self, const char *cause, const char *step, X509Error *err
                          gone ? X509_CAUSE_NO_TOKEN : cause,
                          WHERE ": %s failed (code 0x%x)",
                          step,
-                         (unsigned int) code);
+                         code);
 }
 
 static gboolean
 refuse_login (TokenKey *self, X509Error *error)
 {
-  switch (self->libp11->ERR_get_CKR_code ())
+  switch (last_code (self->libp11))
     {
     case RV_PIN_INCORRECT:
     case RV_PIN_INVALID:

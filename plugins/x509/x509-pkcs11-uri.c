@@ -48,7 +48,7 @@ refuse (X509Error *error, const char *name, const char *what)
   return x509_error_set (error,
                          DPS_PLUGIN_INVALID_ARGUMENT,
                          X509_CAUSE_KEY,
-                         "the pkcs11: URI that key= in [plugin x509] has%s%.*s%s %s",
+                         "the pkcs11: URI of key= in [plugin x509]%s%.*s%s %s",
                          name != NULL ? ": '" : "",
                          NAME_MAX_SHOWN,
                          name != NULL ? name : "",

@@ -129,6 +129,25 @@ connect_abstract (void)
   return connect (fd, (struct sockaddr *) &targets.abstract, targets.abstract_size);
 }
 
+/* The package softhsm2 brings both. */
+static int
+read_tokens (void)
+{
+  return open ("/var/lib/softhsm/tokens", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int
+write_tokens (void)
+{
+  return open ("/var/lib/softhsm/tokens", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
+static int
+read_token_configuration (void)
+{
+  return open ("/etc/softhsm/softhsm2.conf", O_RDONLY | O_CLOEXEC);
+}
+
 /* Whether it may; the signal is none. */
 static int
 signal_parent (void)
@@ -159,6 +178,12 @@ static const Row rows[] = {
   { "control-device", 5, EACCES, control_device },
   { "connect-abstract", 6, EPERM, connect_abstract },
   { "signal-parent", 6, EPERM, signal_parent },
+  { "read-tokens", 1, EACCES, read_tokens },
+  { "read-token-configuration", 1, EACCES, read_token_configuration },
+  { "allow-unix/read-tokens", 1, 0, read_tokens, TRUE },
+  { "allow-unix/read-token-configuration", 1, 0, read_token_configuration, TRUE },
+  { "allow-unix/write-tokens", 1, EACCES, write_tokens, TRUE },
+  { "allow-unix/read-state", 1, EACCES, read_state, TRUE },
   { "allow-unix/connect-abstract", 1, 0, connect_abstract, TRUE },
   { "allow-unix/connect-tcp", 4, EACCES, connect_tcp, TRUE },
   { "allow-unix/signal-parent", 6, EPERM, signal_parent, TRUE },
