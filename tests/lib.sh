@@ -11,7 +11,7 @@ build_packages=(
 )
 run_packages=(dbus dbus-daemon curl openssl)
 # For a simulated TPM (tests/tpm/tpm.sh).
-tpm_packages=(swtpm tpm2-tools libtss2-tcti-cmd0 socat jq)
+tpm_packages=(swtpm tpm2-tools tpm2-openssl libtss2-tcti-cmd0 socat jq)
 # For keys in a PKCS#11 token (tests/plugins/token-fixture.h).
 token_packages=(softhsm2 libp11-3 p11-kit-modules opensc)
 test_packages=(

@@ -263,17 +263,22 @@ scheme_of (const char *mechanism)
 }
 
 static gboolean
-check_signed (TSS2_RC rc, X509Error *error)
+check_signed (TpmKey *self, TSS2_RC rc, X509Error *error)
 {
   TPM2_RC base = dps_tpm_rc_base (rc);
+  gboolean given = self->auth.size > 0;
   GError *why = NULL;
 
   if (base == TPM2_RC_AUTH_FAIL || base == TPM2_RC_BAD_AUTH)
     return x509_error_set (error,
-                           DPS_PLUGIN_INVALID_ARGUMENT,
+                           given ? DPS_PLUGIN_INVALID_ARGUMENT
+                                 : DPS_PLUGIN_NOT_CONFIGURED,
                            X509_CAUSE_PASSPHRASE,
-                           "the TPM refuses the password of the key; correct the file "
-                           "that passphrase-file= in [plugin x509] names");
+                           given
+                               ? "the TPM refuses the password of the key; correct the "
+                                 "file that passphrase-file= in [plugin x509] names"
+                               : "the key in the TPM has a password; put it into a file "
+                                 "and set passphrase-file= in [plugin x509]");
   return dps_tpm_check (rc, DPS_TPM_AUTH_NONE, "signing", &why) || fail (error, why);
 }
 
@@ -305,7 +310,7 @@ sign_loaded (TpmKey *self,
                   &unchecked,
                   &signature);
   dps_tpm_settle (self->tpm, &session, rc);
-  return check_signed (rc, error) ? signature : NULL;
+  return check_signed (self, rc, error) ? signature : NULL;
 }
 
 static TPMT_SIGNATURE *
@@ -434,21 +439,11 @@ x509_key_open_tpm_wrapped (const DpsHost *host,
 
   if (!x509_tss2_key_parse (pem, &self->wrapped, error))
     return NULL;
-  if (!self->wrapped.empty_auth && auth == NULL)
-    {
-      x509_error_set (error,
-                      DPS_PLUGIN_NOT_CONFIGURED,
-                      X509_CAUSE_PASSPHRASE,
-                      "the TPM key file that key= in [plugin x509] names asks for a "
-                      "password; put it into a file and set passphrase-file=");
-      return NULL;
-    }
   key->public = x509_tpm_public_convert (&self->wrapped.public,
                                          "the TPM key file that key= in [plugin x509] "
                                          "names",
                                          error);
-  if (key->public == NULL ||
-      !take_auth (self, self->wrapped.empty_auth ? NULL : auth, error) ||
+  if (key->public == NULL || !take_auth (self, auth, error) ||
       !open_tpm (self, host, error))
     return NULL;
   return g_steal_pointer (&key);

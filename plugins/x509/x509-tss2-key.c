@@ -122,6 +122,5 @@ x509_tss2_key_parse (const DpsPluginView *pem, X509Tss2Key *out, X509Error *erro
                    "make the key there");
   if (file->policy != NULL || file->auth_policy != NULL || file->secret != NULL)
     return refuse (error, "asks for a policy, which is not supported");
-  out->empty_auth = file->empty_auth != 0;
   return take_parent (file, out, error) && take_parts (file, out, error);
 }

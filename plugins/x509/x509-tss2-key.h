@@ -6,11 +6,11 @@
 #include <tss2/tss2_tpm2_types.h>
 
 /* A key file "TSS2 PRIVATE KEY", as tpm2-tools, tpm2-openssl and the engine of tpm2-tss
- * write it: TPMKey of draft-bottomley-tpm2-keys, in PEM. */
+ * write it: TPMKey of draft-bottomley-tpm2-keys, in PEM. Its emptyAuth does not count:
+ * tpm2-tools up to 5.4 write the opposite. */
 typedef struct
 {
-  gboolean empty_auth; /* it has no password */
-  TPM2_HANDLE parent;  /* persistent, or TPM2_RH_OWNER: the primary by TCG's template */
+  TPM2_HANDLE parent; /* persistent, or TPM2_RH_OWNER: the primary by TCG's template */
   TPM2B_PUBLIC public;
   TPM2B_PRIVATE private;
 } X509Tss2Key;
