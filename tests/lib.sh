@@ -7,13 +7,13 @@ source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
     gcc meson ninja-build pkg-config libglib2.0-dev libglib2.0-dev-bin libcurl4-openssl-dev
     libssl-dev libjson-glib-dev libpolkit-gobject-1-dev libseccomp-dev libsystemd-dev
-    libmicrohttpd-dev libgnutls28-dev libtss2-dev libp11-dev libdpkg-perl ca-certificates
+    libmicrohttpd-dev libgnutls28-dev libtss2-dev libp11-dev libp11-kit-dev libdpkg-perl ca-certificates
 )
 run_packages=(dbus dbus-daemon curl openssl)
 # For a simulated TPM (tests/tpm/tpm.sh).
 tpm_packages=(swtpm tpm2-tools tpm2-openssl libtss2-tcti-cmd0 socat jq)
 # For keys in a PKCS#11 token (tests/plugins/token-fixture.h).
-token_packages=(softhsm2 libp11-3 p11-kit-modules opensc)
+token_packages=(softhsm2 libp11-3 p11-kit-modules)
 test_packages=(
     strace clang-format libxml2-utils man-db systemd file binutils iproute2 procps util-linux
     python3-dbusmock python3-gi tpm-udev "${tpm_packages[@]}" "${token_packages[@]}"

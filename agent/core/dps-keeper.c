@@ -231,6 +231,12 @@ dps_keeper_get_imported_key (DpsKeeper *self)
   return self->vault->imported_key;
 }
 
+DpsSecret *
+dps_keeper_get_refusal (DpsKeeper *self)
+{
+  return self->vault->refusal;
+}
+
 const char *
 dps_keeper_get_used_file (DpsKeeper *self)
 {
@@ -450,6 +456,19 @@ dps_keeper_put_imported_key_async (DpsKeeper *self,
       g_free (vault->overruled_file);
       vault->overruled_file = g_strdup (overruled);
     }
+  begin_change (self, vault, commit_in_thread, callback, data);
+}
+
+void
+dps_keeper_put_refusal_async (DpsKeeper *self,
+                              DpsSecret *refusal,
+                              GAsyncReadyCallback callback,
+                              gpointer data)
+{
+  DpsVault *vault = dps_vault_copy (self->vault);
+
+  g_clear_pointer (&vault->refusal, dps_secret_unref);
+  vault->refusal = dps_secret_ref (refusal);
   begin_change (self, vault, commit_in_thread, callback, data);
 }
 

@@ -59,6 +59,7 @@ gboolean dps_keeper_is_readable (DpsKeeper *self, GError **error);
 /* Borrowed until the next main loop iteration; each may be NULL. */
 DpsIdentity *dps_keeper_get_identity (DpsKeeper *self);
 DpsImportedKey *dps_keeper_get_imported_key (DpsKeeper *self);
+DpsSecret *dps_keeper_get_refusal (DpsKeeper *self);
 const char *dps_keeper_get_used_file (DpsKeeper *self);
 const char *dps_keeper_get_overruled_file (DpsKeeper *self);
 
@@ -91,6 +92,11 @@ void dps_keeper_put_imported_key_async (DpsKeeper *self,
                                         const char *overruled,
                                         GAsyncReadyCallback callback,
                                         gpointer data);
+/* Keeps all else. refusal: of dps_refusal_get(). */
+void dps_keeper_put_refusal_async (DpsKeeper *self,
+                                   DpsSecret *refusal,
+                                   GAsyncReadyCallback callback,
+                                   gpointer data);
 void dps_keeper_reset_async (DpsKeeper *self,
                              GAsyncReadyCallback callback,
                              gpointer data);

@@ -14,6 +14,7 @@ struct _DpsPluginQueue
   DpsPluginProcess *kept;
   guint timer;              /* until kept leaves */
   DpsPluginProcess *ending; /* was kept; nothing is spawned beside it */
+  DpsPluginGuard guard;     /* all NULL = none */
 };
 
 static void serve_next (DpsPluginQueue *self);
@@ -67,6 +68,12 @@ keep (DpsPluginQueue *self, DpsPluginProcess *process)
     self->timer = g_timeout_add (self->linger, on_linger_over, self);
 }
 
+static gboolean
+is_guarded (DpsPluginQueue *self, const DpsPluginCall *call)
+{
+  return self->guard.may_call != NULL && call->verb != DPS_PLUGIN_PHASE_PROBE;
+}
+
 /* The call has ended, and its caller is told next. */
 static void
 on_call_done (GTask *task)
@@ -74,6 +81,11 @@ on_call_done (GTask *task)
   DpsPluginCall *call = g_task_get_task_data (task);
   DpsPluginQueue *self = call->queue;
 
+  if (call->error != NULL && is_guarded (self, call))
+    self->guard.failed (self->guard.data,
+                        call->terms.settings,
+                        call->terms.secrets,
+                        call->error);
   if (call->process != NULL)
     keep (self, g_steal_pointer (&call->process));
   if (self->active == task)
@@ -93,6 +105,7 @@ static void
 serve_next (DpsPluginQueue *self)
 {
   DpsPluginCall *call;
+  GError *error = NULL;
 
   if (self->active != NULL || self->ending != NULL || g_queue_is_empty (&self->calls))
     return;
@@ -113,7 +126,13 @@ serve_next (DpsPluginQueue *self)
     dps_plugin_process_watch (self->kept, NULL, NULL);
   call->process = g_steal_pointer (&self->kept);
   self->active = g_queue_pop_head (&self->calls);
-  dps_plugin_call_start (self->active);
+  if (is_guarded (self, call) && !self->guard.may_call (self->guard.data,
+                                                        call->terms.settings,
+                                                        call->terms.secrets,
+                                                        &error))
+    dps_plugin_call_end (self->active, error);
+  else
+    dps_plugin_call_start (self->active);
 }
 
 static gboolean
@@ -155,6 +174,12 @@ dps_plugin_queue_set_linger (DpsPluginQueue *self, guint ms)
     end_kept (self);
 }
 
+void
+dps_plugin_queue_set_guard (DpsPluginQueue *self, const DpsPluginGuard *guard)
+{
+  self->guard = *guard;
+}
+
 DpsPluginQueue *
 dps_plugin_queue_new (const char *name)
 {
@@ -173,5 +198,7 @@ dps_plugin_queue_free (DpsPluginQueue *self)
   end_kept (self);
   if (self->ending != NULL)
     dps_plugin_process_end (self->ending, NULL, NULL);
+  if (self->guard.destroy != NULL)
+    self->guard.destroy (self->guard.data);
   g_free (self);
 }

@@ -527,6 +527,12 @@ dps_plugin_runner_set_linger (DpsPluginRunner *self, guint ms)
   dps_plugin_queue_set_linger (self->queue, ms);
 }
 
+void
+dps_plugin_runner_set_guard (DpsPluginRunner *self, const DpsPluginGuard *guard)
+{
+  dps_plugin_queue_set_guard (self->queue, guard);
+}
+
 guint
 dps_plugin_runner_count_processes (void)
 {

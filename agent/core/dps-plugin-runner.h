@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "common/dps-secret.h"
+#include "core/dps-plugin-guard.h"
 
 /* DpsPluginRunner: calls the verbs of one attestation plugin, one after another, each in
  * a confined process of its own that is killed when its deadline passes and reaped before
@@ -98,6 +99,9 @@ void dps_plugin_runner_set_tpm (DpsPluginRunner *self,
  * place otherwise, and after any error. 0, as at first: a process for each verb. The one
  * that stays ends with the runner; it is reaped by the main loop. */
 void dps_plugin_runner_set_linger (DpsPluginRunner *self, guint ms);
+
+/* Copies guard; its data is destroyed with the runner. At most once. */
+void dps_plugin_runner_set_guard (DpsPluginRunner *self, const DpsPluginGuard *guard);
 
 /* Processes of all runners that have not ended or are not reaped. Whoever leaves the
  * main loop for good lets it go on until there is none. */

@@ -227,6 +227,12 @@ make_runner (DpsSettings *settings,
                                           dps_config_get_string (config,
                                                                  DPS_CONFIG_X509_KEY)));
   dps_plugin_runner_set_linger (runner, LINGER_MS);
+  if (is_x509 (plugin))
+    {
+      DpsPluginGuard guard = dps_refusal_guard (dps_settings_get_refusal (settings));
+
+      dps_plugin_runner_set_guard (runner, &guard);
+    }
   if (needs_tpm (config, plugin, secrets))
     dps_plugin_runner_set_tpm (runner,
                                open_tpm,

@@ -53,6 +53,7 @@ struct _DpsProvisioner
   GSList *waiting;        /* GTasks of dps_provisioner_ready_async() */
   DpsTpmWatch *tpm_watch; /* for the TPM that is waited for, or NULL */
   gboolean tpm_hurried;   /* that ended a wait, and it is not gone again */
+  guint refusal_timer;    /* until what a token has refused is stored */
   gboolean busy;
 };
 
@@ -84,6 +85,11 @@ gboolean dps_provisioner_must_renew (DpsProvisioner *self);
 gboolean dps_provisioner_serves_on (DpsProvisioner *self);
 /* What the timer of systemd asks for. */
 gboolean dps_provisioner_renew (DpsProvisioner *self, GError **error);
+
+/* What a token has refused is written to the store, when that is free; data is the
+ * DpsProvisioner. And it is in force as the store has it. */
+void dps_provisioner_store_refusal (gpointer data);
+void dps_provisioner_read_refusal (DpsProvisioner *self);
 
 /* Lets the plugin describe the host where somebody waits for that; no attempt is in
  * flight. TRUE while it does. */

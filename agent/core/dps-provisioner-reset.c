@@ -137,6 +137,7 @@ on_emptied (GObject *source, GAsyncResult *result, gpointer data)
   if (dps_keeper_finish (DPS_KEEPER (source), result, &error))
     {
       self->failures = 0;
+      dps_refusal_set (dps_settings_get_refusal (self->settings), NULL);
       g_signal_emit_by_name (self, "assignment-changed", "", "");
     }
   dps_summary_show_identity (self->report, self->keeper);

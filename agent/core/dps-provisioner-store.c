@@ -141,6 +141,7 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
   dps_keeper_load_finish (DPS_KEEPER (source), result);
   if (self->keeper == NULL) /* disposed of meanwhile */
     return;
+  dps_provisioner_read_refusal (self);
   if (dps_keeper_get_failure (self->keeper) == NULL)
     dps_summary_show_identity (self->report, self->keeper);
   dps_summary_show_config (self->report, self->settings, self->keeper);

@@ -31,6 +31,9 @@ dps_provisioner_dispose (GObject *object)
   DpsProvisioner *self = DPS_PROVISIONER (object);
 
   dps_provisioner_end_wait (self);
+  g_clear_handle_id (&self->refusal_timer, g_source_remove);
+  if (self->settings != NULL)
+    dps_refusal_watch (dps_settings_get_refusal (self->settings), NULL, NULL);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_pointer (&self->recheck, dps_recheck_free);
@@ -405,6 +408,9 @@ dps_provisioner_new (DpsSettings *settings, DpsKeeper *keeper, DpsReport *report
                     "identity-lost",
                     G_CALLBACK (dps_provisioner_on_identity_lost),
                     self);
+  dps_refusal_watch (dps_settings_get_refusal (settings),
+                     dps_provisioner_store_refusal,
+                     self);
   self->recheck =
       dps_recheck_new (settings, keeper, report, self->signer, on_rechecked, self);
   self->renewer = dps_renewer_new (keeper,

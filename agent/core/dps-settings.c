@@ -16,6 +16,7 @@ struct _DpsSettings
   DpsConfig *config;
   GError *error;
   DpsHttpSessions *sessions;
+  DpsRefusal *refusal;
 };
 
 G_DEFINE_FINAL_TYPE (DpsSettings, dps_settings, G_TYPE_OBJECT)
@@ -36,6 +37,7 @@ dps_settings_finalize (GObject *object)
   g_clear_object (&self->config);
   g_clear_error (&self->error);
   dps_http_sessions_unref (self->sessions);
+  dps_refusal_unref (self->refusal);
   G_OBJECT_CLASS (dps_settings_parent_class)->finalize (object);
 }
 
@@ -49,6 +51,7 @@ static void
 dps_settings_init (DpsSettings *self)
 {
   self->sessions = dps_http_sessions_new ();
+  self->refusal = dps_refusal_new ();
 }
 
 DpsSettings *
@@ -138,6 +141,12 @@ DpsHttpSessions *
 dps_settings_get_sessions (DpsSettings *self)
 {
   return self->sessions;
+}
+
+DpsRefusal *
+dps_settings_get_refusal (DpsSettings *self)
+{
+  return self->refusal;
 }
 
 const GError *

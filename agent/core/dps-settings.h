@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/dps-config.h"
+#include "core/dps-refusal.h"
 #include "dps/dps-http-sessions.h"
 #include "net/dps-failure.h"
 
@@ -26,6 +27,9 @@ DpsConfig *dps_settings_get_config (DpsSettings *self);
 /* TLS sessions of this process, for connections that the configuration in force asks for:
  * another endpoint, scope, registration or attestation begins without. Borrowed. */
 DpsHttpSessions *dps_settings_get_sessions (DpsSettings *self);
+
+/* What a token has refused; outlives any reload. Borrowed. */
+DpsRefusal *dps_settings_get_refusal (DpsSettings *self);
 
 /* Why the last reload was refused, NULL where it was not; borrowed. */
 const GError *dps_settings_get_error (DpsSettings *self);

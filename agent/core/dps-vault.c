@@ -25,6 +25,7 @@ typedef enum
   TAG_USED_FILE = 4,
   TAG_OVERRULED_FILE = 5,
   TAG_MACHINE = 6,
+  TAG_REFUSAL = 7,
   TAG_HUB = 10,
   TAG_DEVICE_ID = 11,
   TAG_REGISTRATION_ID = 12,
@@ -135,6 +136,7 @@ dps_vault_free (DpsVault *self)
   g_free (self->used_file);
   g_free (self->overruled_file);
   g_free (self->machine);
+  g_clear_pointer (&self->refusal, dps_secret_unref);
   g_clear_pointer (&self->identity, dps_identity_unref);
   g_free (self);
 }
@@ -149,6 +151,7 @@ dps_vault_copy (const DpsVault *self)
   copy->used_file = g_strdup (self->used_file);
   copy->overruled_file = g_strdup (self->overruled_file);
   copy->machine = g_strdup (self->machine);
+  copy->refusal = self->refusal ? dps_secret_ref (self->refusal) : NULL;
   if (self->identity != NULL)
     copy->identity = dps_identity_ref (self->identity);
   return copy;
@@ -218,6 +221,7 @@ write_vault (const DpsVault *self, Writer *writer)
   put_text (writer, TAG_USED_FILE, self->used_file);
   put_text (writer, TAG_OVERRULED_FILE, self->overruled_file);
   put_text (writer, TAG_MACHINE, self->machine);
+  put_secret (writer, TAG_REFUSAL, self->refusal);
   if (identity == NULL)
     return;
   put_text (writer, TAG_HUB, identity->hub);
@@ -371,6 +375,9 @@ take_field (DpsVault *self, DpsIdentity *identity, const Field *field, GError **
       return take_text (field, &self->overruled_file, error);
     case TAG_MACHINE:
       return take_text (field, &self->machine, error);
+    case TAG_REFUSAL:
+      self->refusal = dps_secret_new (field->data, field->size);
+      return TRUE;
     case TAG_HUB:
       return take_text (field, &identity->hub, error);
     case TAG_DEVICE_ID:

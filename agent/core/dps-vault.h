@@ -70,6 +70,7 @@ typedef struct
   char *used_file;       /* origin of the group-key file that was used last, or NULL; a
                             later key does not make it a new one */
   char *overruled_file;  /* of the one that lay there when a key was imported, or NULL */
+  DpsSecret *refusal;    /* what a token has refused (dps-refusal.h), or NULL */
   char *machine;         /* the machine that stored it (dps-machine.h), or NULL */
   DpsIdentity *identity; /* or NULL */
 } DpsVault;

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "common/dps-error.h"
+#include "core/dps-refusal.h"
+#include "core/dps-vault.h"
 #include "plugin-fixture.h"
 #include "test-pki.h"
 #include "token-fixture.h"
@@ -306,6 +308,70 @@ test_comes_later (void)
   stop (&f);
 }
 
+#define COUNTED "pkcs11:token=gateway;object=p256?module-path=" TOKEN_COUNTING_MODULE
+
+/* Describes, as an attempt does, with what is known of refusals; n: calls of C_Login. */
+static void
+attempt (DpsRefusal *refusal, const char *pin, const char *text, guint n)
+{
+  DpsPluginGuard guard = dps_refusal_guard (refusal);
+  Fixture f;
+
+  start (&f, COUNTED, 1, pin);
+  dps_plugin_runner_set_guard (f.runner, &guard);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DpsPluginDescription) description = describe_key (&f, &error);
+
+      if (text == NULL)
+        g_assert_no_error (error);
+      else if (error == NULL || strstr (error->message, text) == NULL)
+        g_error ("%s", error != NULL ? error->message : "no error");
+    }
+  stop (&f);
+  g_assert_cmpuint (token_fixture_take_logins (), ==, n);
+}
+
+/* What the agent keeps over a restart. */
+static DpsRefusal *
+restart (DpsRefusal *before)
+{
+  g_autoptr (DpsVault) vault = dps_vault_new ();
+  g_autoptr (DpsVault) read = NULL;
+  g_autoptr (DpsSecret) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  DpsRefusal *after = dps_refusal_new ();
+
+  vault->refusal = dps_secret_ref (dps_refusal_get (before));
+  bytes = dps_vault_pack (vault, &error);
+  g_assert_no_error (error);
+  g_assert_null (
+      memmem (dps_secret_data (bytes), dps_secret_size (bytes), "00000000", 8));
+  read = dps_vault_unpack (bytes, &error);
+  g_assert_no_error (error);
+  g_assert_true (dps_refusal_set (after, read->refusal));
+  return after;
+}
+
+/* Nobody but another PIN gets it tried again: not a further call of the same runner, not
+ * a new one, not a new agent. */
+static void
+test_wrong_pin_once (void)
+{
+  g_autoptr (DpsRefusal) refusal = dps_refusal_new ();
+  g_autoptr (DpsRefusal) after = NULL;
+
+  token_fixture_take_logins ();
+  attempt (refusal, "00000000", "[pkcs11-pin]", 1);
+  attempt (refusal, "00000000\n", "[pkcs11-pin]", 0);
+  after = restart (refusal);
+  attempt (after, "00000000", "[pkcs11-pin]", 0);
+  attempt (after, TOKEN_PIN, NULL, 3);
+  attempt (after, "00000000", "[pkcs11-pin]", 0);
+  attempt (after, NULL, "[pkcs11-pin]", 0);
+}
+
 static void
 make_tokens (void)
 {
@@ -350,6 +416,7 @@ main (int argc, char **argv)
   install ("../plugins/x509/x509.so", "x509");
   install ("../plugins/symmetric-key/symmetric-key.so", "symmetric-key");
   atexit (world_unmake);
+  token_fixture_count ();
   make_tokens ();
   atexit (forget_keys);
   /* The first call starts the bus library's thread, which stays. */
@@ -368,6 +435,7 @@ main (int argc, char **argv)
       g_test_add_data_func (path, &refusals[i], test_refusal);
     }
   g_test_add_func ("/x509/token/p11-kit", test_p11_kit);
+  g_test_add_func ("/x509/token/wrong-pin-once", test_wrong_pin_once);
   g_test_add_func ("/x509/token/comes-later", test_comes_later);
   return g_test_run ();
 }

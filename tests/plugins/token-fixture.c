@@ -8,10 +8,50 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define TOKENS "/var/lib/softhsm/tokens"
 #define CONFIGURATION "/etc/softhsm/softhsm2.conf"
 #define SO_PIN "84620957"
+
+static int logins = -1;
+
+void
+token_fixture_count (void)
+{
+  g_autofree char *built =
+      g_test_build_filename (G_TEST_BUILT, "plugins/login-counter.so", NULL);
+  g_autofree char *bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize size;
+
+  g_assert_no_errno (mount ("tmpfs", "/usr/lib/softhsm", "tmpfs", 0, "mode=755"));
+  g_file_get_contents (built, &bytes, &size, &error);
+  g_assert_no_error (error);
+  g_file_set_contents (TOKEN_COUNTING_MODULE, bytes, (gssize) size, &error);
+  g_assert_no_error (error);
+}
+
+static void
+listen_for_logins (void)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = COUNTER };
+
+  logins = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  g_assert_no_errno (bind (logins, (struct sockaddr *) &address, sizeof address));
+}
+
+guint
+token_fixture_take_logins (void)
+{
+  guint n = 0;
+  char byte;
+
+  while (recv (logins, &byte, 1, 0) == 1)
+    n++;
+  return n;
+}
 
 gboolean
 token_fixture_enter (void)
@@ -30,6 +70,7 @@ token_fixture_enter (void)
                        -1,
                        &error);
   g_assert_no_error (error);
+  listen_for_logins ();
   return TRUE;
 }
 
@@ -63,14 +104,6 @@ token_fixture_add (const char *label)
     "softhsm2-util", "--init-token", "--free",   "--label", label,
     "--pin",         TOKEN_PIN,      "--so-pin", SO_PIN,    NULL
   };
-
-  run (argv);
-}
-
-void
-token_fixture_remove_all (void)
-{
-  const char *const argv[] = { "find", TOKENS, "-mindepth", "1", "-delete", NULL };
 
   run (argv);
 }

@@ -105,6 +105,34 @@ test_round_trip (StoreFixture *f, gconstpointer data)
   g_assert_cmpstr (dps_keeper_get_identity (again)->device_id, ==, "edge-host-0001");
 }
 
+/* What a token has refused outlives the agent, and a change of what is beside it. */
+static void
+test_refusal (StoreFixture *f, gconstpointer data)
+{
+  g_autoptr (DpsKeeper) keeper = open_keeper (f, f->sealer, NULL);
+  g_autoptr (DpsKeeper) again = NULL;
+  g_autoptr (DpsSecret) refusal = dps_secret_new ("refused", 7);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  store_fixture_close (f);
+  load (keeper);
+  g_assert_null (dps_keeper_get_refusal (keeper));
+  dps_keeper_put_refusal_async (keeper, refusal, on_done, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (dps_keeper_finish (keeper, result, &error));
+  g_assert_no_error (error);
+  g_clear_object (&result);
+  g_assert_true (put (keeper, &error));
+
+  drop (g_steal_pointer (&keeper));
+  again = open_keeper (f, f->sealer, NULL);
+  load (again);
+  g_assert_true (dps_secret_equal (dps_keeper_get_refusal (again), refusal));
+  g_assert_nonnull (dps_keeper_get_identity (again));
+}
+
 /* It authenticates, and its content is none that this version knows: what a newer one may
  * have written, which the store alone cannot tell. */
 static void
@@ -439,6 +467,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dps_secret_init ();
   ADD ("/keeper/round-trip", test_round_trip);
+  ADD ("/keeper/refusal", test_refusal);
   ADD ("/keeper/stuck-sealer-leaves-the-main-loop-alone", test_stuck);
   ADD ("/keeper/copy-on-another-machine-is-not-served", test_clone);
   ADD ("/keeper/copy-is-this-machine-s-after-a-reset", test_clone_is_reset);
