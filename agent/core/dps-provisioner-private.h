@@ -12,8 +12,8 @@
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
  * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
  * store is opened, dps-provisioner-loss.c what follows when an identity is dead,
- * dps-provisioner-reset.c how it is forgotten, dps-provisioner-renewal.c when a certificate
- * is renewed, dps-provisioner-enrollment.c when the host is described,
+ * dps-provisioner-reset.c how it is forgotten, dps-provisioner-renewal.c when a
+ * certificate is renewed, dps-provisioner-enrollment.c when the host is described,
  * dps-provisioner-tpm.c when a wait for a TPM ends. */
 
 typedef enum

@@ -95,8 +95,9 @@ dps_provisioner_update_busy (DpsProvisioner *self)
   gboolean busy =
       self->attempt != NULL || self->timer != 0 || self->resetting ||
       dps_provisioner_is_queued (self) || dps_recheck_is_active (self->recheck) ||
-      dps_renewer_is_active (self->renewer) || dps_group_import_is_active (self->import) ||
-      dps_keeper_is_busy (self->keeper) || dps_keeper_is_loading (self->keeper);
+      dps_renewer_is_active (self->renewer) ||
+      dps_group_import_is_active (self->import) || dps_keeper_is_busy (self->keeper) ||
+      dps_keeper_is_loading (self->keeper);
 
   if (busy == self->busy)
     return;
