@@ -100,6 +100,8 @@ world_bus() {
   <policy user="root">
     <allow own="org.freedesktop.PolicyKit1"/>
     <allow send_destination="org.freedesktop.PolicyKit1"/>
+    <allow own="org.freedesktop.timedate1"/>
+    <allow send_destination="org.freedesktop.timedate1"/>
     <allow send_destination="org.dpsagent.Agent1" send_interface="org.freedesktop.DBus.Properties"/>
   </policy>
   <include>$world/policy.conf</include>

@@ -54,6 +54,8 @@ struct _DpsProvisioner
   DpsTpmWatch *tpm_watch; /* for the TPM that is waited for, or NULL */
   gboolean tpm_hurried;   /* that ended a wait, and it is not gone again */
   guint refusal_timer;    /* until what a token has refused is stored */
+  DpsClockAsk ask_clock;  /* or NULL */
+  gpointer clock_data;
   gboolean busy;
 };
 
@@ -105,6 +107,12 @@ void dps_provisioner_rest (DpsProvisioner *self, const DpsFailure *reason);
 void dps_provisioner_after_failure (DpsProvisioner *self,
                                     const DpsFailure *failure,
                                     Want want);
+/* Where failure is a matter of the clock, asks about that, and done is called with what
+ * it is then; else at once. Takes failure. */
+void dps_provisioner_judge_clock (DpsProvisioner *self,
+                                  DpsFailure *failure,
+                                  void (*done) (DpsProvisioner *self,
+                                                DpsFailure *failure));
 /* Does what was asked for while something else was under way. */
 void dps_provisioner_settle (DpsProvisioner *self);
 /* Begins an attempt for want at once, or when the service allows it. */

@@ -255,6 +255,18 @@ on_identity_stored (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+attempt_failed (DpsProvisioner *self, DpsFailure *failure)
+{
+  if (self->keeper == NULL) /* disposed of meanwhile */
+    return;
+  if (attempt_over (self))
+    dps_provisioner_rest (self, failure);
+  else
+    dps_provisioner_after_failure (self, failure, WANT_NEW_IDENTITY);
+  dps_provisioner_settle (self);
+}
+
+static void
 on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (DpsProvisioner) self = data;
@@ -275,11 +287,7 @@ on_attempt_done (GObject *source, GAsyncResult *result, gpointer data)
     }
   if (failure == NULL)
     failure = dps_failure_new (DPS_FAILURE_CANCELLED, NULL);
-  if (attempt_over (self))
-    dps_provisioner_rest (self, failure);
-  else
-    dps_provisioner_after_failure (self, failure, WANT_NEW_IDENTITY);
-  dps_provisioner_settle (self);
+  dps_provisioner_judge_clock (self, g_steal_pointer (&failure), attempt_failed);
 }
 
 static void

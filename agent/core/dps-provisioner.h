@@ -31,6 +31,16 @@ DpsProvisioner *dps_provisioner_new (DpsSettings *settings,
                                      DpsKeeper *keeper,
                                      DpsReport *report);
 
+/* Whoever can tell whether the clock of this host is right; calls known once, on the main
+ * loop. */
+typedef void (*DpsClockAsk) (gpointer data,
+                             void (*known) (gboolean synchronised, gpointer user),
+                             gpointer user);
+
+/* Who is asked when a server's certificate is not valid by the clock; nobody at first,
+ * and the clock is held to be wrong then. data outlives self. */
+void dps_provisioner_set_clock (DpsProvisioner *self, DpsClockAsk ask, gpointer data);
+
 /* What signs with the identity in force; borrowed. */
 DpsSigner *dps_provisioner_get_signer (DpsProvisioner *self);
 

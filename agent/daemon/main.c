@@ -3,6 +3,7 @@
 
 #include "bus/dps-presence.h"
 #include "bus/dps-service.h"
+#include "bus/dps-timedate.h"
 #include "common/dps-error.h"
 #include "common/dps-log.h"
 #include "common/dps-secret.h"
@@ -260,6 +261,14 @@ wait_for_store (Daemon *daemon)
     g_main_context_iteration (NULL, TRUE);
 }
 
+static void
+ask_clock (gpointer data,
+           void (*known) (gboolean synchronised, gpointer user),
+           gpointer user)
+{
+  dps_timedate_ask (data, known, user);
+}
+
 static gboolean
 daemon_start (Daemon *daemon, GError **error)
 {
@@ -276,6 +285,7 @@ daemon_start (Daemon *daemon, GError **error)
   daemon->report = dps_report_new ();
   daemon->provisioner =
       dps_provisioner_new (daemon->settings, daemon->keeper, daemon->report);
+  dps_provisioner_set_clock (daemon->provisioner, ask_clock, daemon->connection);
   daemon->presence =
       dps_presence_new (daemon->connection, DPS_SERVICE_NAME, idle_ms, on_left, daemon);
   daemon->service = dps_service_new (daemon->connection,

@@ -94,6 +94,21 @@ on_close_socket (void *user_data, curl_socket_t socket)
   return close (socket);
 }
 
+static void
+on_tls_message (int sent,
+                int version,
+                int type,
+                const void *data,
+                size_t size,
+                SSL *ssl,
+                void *user_data)
+{
+  DpsHttp *self = user_data;
+
+  if (!sent && type == SSL3_RT_HANDSHAKE)
+    self->tls_begun = TRUE;
+}
+
 /* A handshake that fails without an alert from either side was cut off. */
 static void
 on_tls_event (const SSL *ssl, int where, int value)
@@ -101,7 +116,7 @@ on_tls_event (const SSL *ssl, int where, int value)
   DpsHttp *self = SSL_CTX_get_app_data (SSL_get_SSL_CTX (ssl));
 
   if ((where & SSL_CB_ALERT) != 0)
-    self->tls_alert = TRUE;
+    self->tls_alert = value & 0xff;
   if (where == SSL_CB_READ_ALERT)
     dps_http_identity_note_alert (self, value & 0xff);
 }
@@ -117,6 +132,8 @@ on_ssl_context (CURL *curl, void *context, void *user_data)
   SSL_CTX_set_keylog_callback (context, NULL);
   SSL_CTX_set_app_data (context, self);
   SSL_CTX_set_info_callback (context, on_tls_event);
+  SSL_CTX_set_msg_callback (context, on_tls_message);
+  SSL_CTX_set_msg_callback_arg (context, self);
   return dps_http_identity_apply (self, context) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 

@@ -5,6 +5,7 @@
 #include "common/dps-error.h"
 
 #include <gio/gio.h>
+#include <openssl/x509_vfy.h>
 
 /* One row a cause: its name, the text, and the error that callers match. */
 static const struct
@@ -48,6 +49,36 @@ static const struct
                                   "valid",
                                   FALSE,
                                   DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_SELF_SIGNED] = { "tls-self-signed",
+                                         "its certificate is signed by itself",
+                                         FALSE,
+                                         DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_ISSUER] = { "tls-issuer",
+                                    "the issuer of its certificate is not known here",
+                                    FALSE,
+                                    DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_WEAK_KEY] = { "tls-weak-key",
+                                      "its certificate, or the issuer of it, has too "
+                                      "short a key",
+                                      FALSE,
+                                      DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_WEAK_SIGNATURE] = { "tls-weak-signature",
+                                            "its certificate is signed with a digest "
+                                            "that is broken",
+                                            FALSE,
+                                            DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_USAGE] = { "tls-usage",
+                                   "its certificate is not one for servers",
+                                   FALSE,
+                                   DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_VERSION] = { "tls-version",
+                                     "it does not speak TLS 1.2 or later",
+                                     FALSE,
+                                     DPS_ERROR_REJECTED },
+  [DPS_HTTP_FAILURE_TLS_CUT] = { "tls-cut",
+                                 "it left in the middle of the TLS handshake",
+                                 FALSE,
+                                 DPS_ERROR_REJECTED },
   [DPS_HTTP_FAILURE_TLS_OTHER] = { "tls-other",
                                    "the TLS handshake failed",
                                    FALSE,
@@ -89,6 +120,35 @@ const char *
 dps_http_failure_to_string (DpsHttpFailure failure)
 {
   return causes[failure < DPS_HTTP_N_FAILURES ? failure : DPS_HTTP_FAILURE_LOCAL].name;
+}
+
+DpsHttpFailure
+dps_http_failure_of_verify (long verify_result)
+{
+  switch (verify_result)
+    {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return DPS_HTTP_FAILURE_TLS_NAME;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return DPS_HTTP_FAILURE_TLS_TIME;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return DPS_HTTP_FAILURE_TLS_SELF_SIGNED;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      return DPS_HTTP_FAILURE_TLS_ISSUER;
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+      return DPS_HTTP_FAILURE_TLS_WEAK_KEY;
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return DPS_HTTP_FAILURE_TLS_WEAK_SIGNATURE;
+    case X509_V_ERR_INVALID_PURPOSE:
+      return DPS_HTTP_FAILURE_TLS_USAGE;
+    default:
+      return DPS_HTTP_FAILURE_TLS_UNTRUSTED;
+    }
 }
 
 void

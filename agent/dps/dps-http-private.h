@@ -32,8 +32,9 @@ struct _DpsHttp
   gsize header_bytes;
   DpsHttpHead head;
   gboolean malformed;
-  gboolean stale; /* the kept connection has something to say before it was asked */
-  gboolean tls_alert;
+  gboolean stale;     /* the kept connection has something to say before it was asked */
+  int tls_alert;      /* the last, of either side; NO_ALERT = none */
+  gboolean tls_begun; /* the server said something in the handshake */
   const char *refusal; /* the name of the alert that refuses the identity */
   GError *key_error;   /* why the identity did not sign */
   gboolean body_dropped;
@@ -42,6 +43,7 @@ struct _DpsHttp
   guint opened;
 };
 
+#define NO_ALERT (-1)
 #define SET(option, value) curl_easy_setopt (self->curl, CURLOPT_##option, value)
 
 /* Everything that libcurl calls while a request is under way. FALSE: not to be had. */

@@ -348,17 +348,22 @@ timeout_failure (DpsHttp *self)
 static DpsHttpFailure
 verify_failure (const DpsHttpResponse *response)
 {
-  switch (response->verify_result)
-    {
-    case X509_V_ERR_UNSPECIFIED: /* libcurl checks the name before it asks for this */
-    case X509_V_OK:
-      return DPS_HTTP_FAILURE_TLS_NAME;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return DPS_HTTP_FAILURE_TLS_TIME;
-    default:
-      return DPS_HTTP_FAILURE_TLS_UNTRUSTED;
-    }
+  /* libcurl checks the name before it asks for this */
+  if (response->verify_result == X509_V_ERR_UNSPECIFIED ||
+      response->verify_result == X509_V_OK)
+    return DPS_HTTP_FAILURE_TLS_NAME;
+  return dps_http_failure_of_verify (response->verify_result);
+}
+
+/* Before a version was agreed on there are only alerts, or nothing. */
+static DpsHttpFailure
+handshake_failure (DpsHttp *self)
+{
+  if (self->tls_alert == SSL_AD_PROTOCOL_VERSION)
+    return DPS_HTTP_FAILURE_TLS_VERSION;
+  if (self->tls_alert != NO_ALERT)
+    return DPS_HTTP_FAILURE_TLS_OTHER;
+  return self->tls_begun ? DPS_HTTP_FAILURE_TLS_CUT : DPS_HTTP_FAILURE_CLOSED;
 }
 
 /* libcurl says "unspecified" wherever it did not come to asking. */
@@ -392,7 +397,7 @@ classify (DpsHttp *self, CURLcode result)
     case CURLE_PEER_FAILED_VERIFICATION:
       return verify_failure (self->response);
     case CURLE_SSL_CONNECT_ERROR:
-      return self->tls_alert ? DPS_HTTP_FAILURE_TLS_OTHER : DPS_HTTP_FAILURE_CLOSED;
+      return handshake_failure (self);
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CERTPROBLEM:
@@ -437,7 +442,8 @@ begin (DpsHttp *self, const DpsHttpRequest *request, GCancellable *cancellable)
   self->head = (DpsHttpHead){ 0 };
   self->malformed = FALSE;
   self->stale = FALSE;
-  self->tls_alert = FALSE;
+  self->tls_alert = NO_ALERT;
+  self->tls_begun = FALSE;
   dps_http_identity_begin (self);
   self->body_dropped = FALSE;
   self->too_large = FALSE;

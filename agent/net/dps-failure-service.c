@@ -91,6 +91,56 @@ const DpsFailureRow dps_failure_service_rows[DPS_N_FAILURES - DPS_FAILURE_FIRST_
     "check that the certificate is valid and its chain complete; where it is, something "
     "between this host and the service asks for a certificate of its own",
     HAND },
+  [ROW (DPS_FAILURE_TLS_SELF_SIGNED)] = {
+    "DPS-E315", "network",
+    "the server's certificate is signed by itself",
+    "where that is meant, name it with ca-file=; else address= or DNS lead to "
+    "something that is not the endpoint",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_ISSUER)] = {
+    "DPS-E316", "network",
+    "the issuer of the server's certificate is not known to this host",
+    "either its authority is not trusted here: install ca-certificates, or name a "
+    "private one with ca-file=; or the server does not send its intermediate "
+    "certificate, which whoever runs it has to mend",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_VERSION)] = {
+    "DPS-E317", "network",
+    "the server does not speak TLS 1.2 or later",
+    "look for what stands between this host and the endpoint; the service itself "
+    "does",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_WEAK_KEY)] = {
+    "DPS-E318", "network",
+    "the server's certificate, or its issuer's, has a key that is too short",
+    "look for what stands between this host and the endpoint; the service itself "
+    "has RSA keys of 2048 bits or more",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_WEAK_SIGNATURE)] = {
+    "DPS-E319", "network",
+    "the server's certificate is signed with SHA-1 or MD5",
+    "look for what stands between this host and the endpoint; a private authority "
+    "has to sign with SHA-256 or better",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_USAGE)] = {
+    "DPS-E320", "network",
+    "the server's certificate is not one for servers",
+    "have it issued with serverAuth where the authority is private; else look for "
+    "what stands between this host and the endpoint",
+    HAND },
+  [ROW (DPS_FAILURE_TLS_CUT)] = {
+    "DPS-E321", "network",
+    "the connection was cut in the middle of the TLS handshake",
+    "nothing, where it does not persist; else look for a firewall that inspects "
+    "TLS",
+    SELF },
+  [ROW (DPS_FAILURE_TLS_TIME_IN_SYNC)] = {
+    "DPS-E322", "network",
+    "the server's certificate is expired or not yet valid, and the clock of this "
+    "host is synchronised",
+    "look for what stands between this host and the endpoint; where it is a "
+    "server of your own, renew its certificate",
+    HAND },
 
   [ROW (DPS_FAILURE_UNAUTHORISED)] = {
     "DPS-E401", "service",

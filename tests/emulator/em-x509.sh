@@ -9,6 +9,7 @@
 #       from=WHEN to=WHEN                    as for "date -d": "-1 day" and "+30 days"
 #       eku=USAGE[,USAGE...]|none            clientAuth; none leaves the extension out
 #       ca=no|yes[,pathlen:N]                no
+#       san=HOST                             none
 #       md=sha1|sha256|sha384                sha256
 # em_ca DIRECTORY NAME [WORD=VALUE]...                     a root
 # em_intermediate DIRECTORY NAME ISSUER [WORD=VALUE]...    a CA below another
@@ -47,11 +48,11 @@ em_csr() {
 
 em_certificate() {
     local dir=$1 name=$2 issuer=$3 cn=$4 word work signer status=0
-    local key=p256 from='-1 day' to='+30 days' eku=clientAuth ca=no md=sha256
+    local key=p256 from='-1 day' to='+30 days' eku=clientAuth ca=no san='' md=sha256
     shift 4
     for word; do
         case $word in
-            key=* | from=* | to=* | eku=* | ca=* | md=*) local "${word%%=*}"="${word#*=}" ;;
+            key=* | from=* | to=* | eku=* | ca=* | san=* | md=*) local "${word%%=*}"="${word#*=}" ;;
             *) echo "em_certificate: no such word: $word"; return 1 ;;
         esac
     done
@@ -59,7 +60,7 @@ em_certificate() {
     signer=(-cert "$dir/$issuer.pem" -keyfile "$dir/$issuer.key")
     [[ $issuer != self ]] || signer=(-selfsign -keyfile "$dir/$name.key")
     work=$(mktemp -d) && : >"$work/index" || return
-    em_certificate_config "$work" "$eku" "$ca" >"$work/config"
+    em_certificate_config "$work" "$eku" "$ca" "$san" >"$work/config"
     openssl req -new -config "$work/config" -key "$dir/$name.key" -subj "/CN=$cn" \
         -out "$work/csr" 2>"$work/errors" &&
         openssl ca -batch -notext -config "$work/config" -in "$work/csr" "${signer[@]}" \
@@ -97,4 +98,5 @@ CONFIG
         *) printf '%s\n' "basicConstraints = critical,CA:TRUE${3#yes}" "keyUsage = critical,keyCertSign,cRLSign" ;;
     esac
     [[ $2 == none ]] || echo "extendedKeyUsage = $2"
+    [[ ! $4 ]] || echo "subjectAltName = DNS:$4"
 }

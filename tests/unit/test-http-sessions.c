@@ -136,7 +136,7 @@ test_distrusted (void)
   g_assert_false (resumes (server, sessions));
   g_assert_true (resumes (server, sessions));
   refused = ask (server, tls_server_ca_pem (other), sessions, "/");
-  g_assert_cmpint (refused->failure, ==, DPS_HTTP_FAILURE_TLS_UNTRUSTED);
+  g_assert_cmpint (refused->failure, ==, DPS_HTTP_FAILURE_TLS_ISSUER);
   g_assert_false (refused->tls_reused);
   g_assert_cmpuint (tls_server_requests (server), ==, 2);
   g_assert_false (resumes (server, sessions));
@@ -181,7 +181,7 @@ test_other_server (void)
 
   g_assert_false (resumes (server, sessions));
   refused = ask (other, tls_server_ca_pem (server), sessions, "/");
-  g_assert_cmpint (refused->failure, ==, DPS_HTTP_FAILURE_TLS_UNTRUSTED);
+  g_assert_cmpint (refused->failure, ==, DPS_HTTP_FAILURE_TLS_ISSUER);
 }
 
 typedef struct

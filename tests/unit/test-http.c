@@ -654,7 +654,7 @@ test_tls_version (void)
 
   g_assert_cmpstr (response->tls_version, ==, "TLSv1.2");
   refused_by_tls (&(TlsServerOptions){ .max_version = TLS1_1_VERSION },
-                  DPS_HTTP_FAILURE_TLS_OTHER,
+                  DPS_HTTP_FAILURE_TLS_VERSION,
                   X509_V_OK);
 }
 
@@ -666,7 +666,7 @@ test_tls_untrusted (void)
   g_autoptr (DpsHttp) http =
       http_with (server, (DpsHttpOptions){ .ca_pem = tls_server_ca_pem (other) });
   g_autoptr (DpsHttpResponse) response =
-      perform_fails (http, DPS_HTTP_FAILURE_TLS_UNTRUSTED, DPS_ERROR, DPS_ERROR_REJECTED);
+      perform_fails (http, DPS_HTTP_FAILURE_TLS_ISSUER, DPS_ERROR, DPS_ERROR_REJECTED);
 
   g_assert_cmpint (response->verify_result, !=, X509_V_OK);
   g_assert_cmpuint (tls_server_requests (server), ==, 0);
