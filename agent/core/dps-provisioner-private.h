@@ -10,7 +10,8 @@
 #include "dps/dps-pacing.h"
 
 /* What the files of DpsProvisioner share: dps-provisioner.c decides when an attempt
- * begins, dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
+ * begins, dps-provisioner-attempt.c runs it,
+ * dps-provisioner-import.c how keys come in, dps-provisioner-store.c how the
  * store is opened, dps-provisioner-loss.c what follows when an identity is dead,
  * dps-provisioner-reset.c how it is forgotten, dps-provisioner-renewal.c when a
  * certificate is renewed, dps-provisioner-enrollment.c when the host is described,
@@ -115,6 +116,9 @@ void dps_provisioner_judge_clock (DpsProvisioner *self,
                                                 DpsFailure *failure));
 /* Does what was asked for while something else was under way. */
 void dps_provisioner_settle (DpsProvisioner *self);
+/* Runs one attempt for want, after what has to come first, and stores what comes of it.
+ */
+void dps_provisioner_run_attempt (DpsProvisioner *self, Want want);
 /* Begins an attempt for want at once, or when the service allows it. */
 void dps_provisioner_begin_attempt (DpsProvisioner *self, Want want);
 /* The same, unless there is an identity that will do. */

@@ -32,9 +32,9 @@ struct _DpsHttp
   gsize header_bytes;
   DpsHttpHead head;
   gboolean malformed;
-  gboolean stale;     /* the kept connection has something to say before it was asked */
-  int tls_alert;      /* the last, of either side; NO_ALERT = none */
-  gboolean tls_begun; /* the server said something in the handshake */
+  gboolean stale;      /* the kept connection has something to say before it was asked */
+  int tls_alert;       /* the last, of either side; NO_ALERT = none */
+  gboolean tls_begun;  /* the server said something in the handshake */
   const char *refusal; /* the name of the alert that refuses the identity */
   GError *key_error;   /* why the identity did not sign */
   gboolean body_dropped;
