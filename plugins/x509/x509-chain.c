@@ -153,7 +153,8 @@ X509Chain *
 x509_chain_parse (const DpsPluginView *file, X509Error *error)
 {
   g_autoptr (X509Chain) self = g_new0 (X509Chain, 1);
-  gboolean is_pem = memmem (file->data, file->size, "-----BEGIN ", 11) != NULL;
+  gboolean is_pem =
+      file->size > 0 && memmem (file->data, file->size, "-----BEGIN ", 11) != NULL;
 
   self->certificates = g_ptr_array_new_with_free_func ((GDestroyNotify) X509_free);
   *error = (X509Error){ DPS_PLUGIN_OK };
