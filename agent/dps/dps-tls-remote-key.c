@@ -3,11 +3,7 @@
 
 #include "dps/dps-tls-remote-key.h"
 #include "common/dps-error.h"
-
-#include <openssl/err.h>
-#include <openssl/rsa.h>
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY_CTX, EVP_PKEY_CTX_free)
+#include "dps/dps-tls-mechanism.h"
 
 struct _DpsTlsRemoteKey
 {
@@ -85,37 +81,6 @@ find_mechanism (DpsTlsRemoteKey *self, const EVP_MD *hash, gboolean pss)
                                               : DPS_TLS_ECDSA_SHA256;
 }
 
-/* Whether the public key says so; not by way of the provider. */
-static gboolean
-verifies (DpsTlsRemoteKey *self,
-          const EVP_MD *hash,
-          gboolean pss,
-          GBytes *signature,
-          const guint8 *digest,
-          gsize size)
-{
-  g_autoptr (EVP_PKEY_CTX) context =
-      EVP_PKEY_CTX_new_from_pkey (NULL, self->public_key, NULL);
-  gboolean rsa = dps_tls_remote_key_is_rsa (self);
-  gsize length;
-  const guint8 *bytes = g_bytes_get_data (signature, &length);
-  gboolean good;
-
-  ERR_set_mark ();
-  good =
-      context != NULL && length > 0 &&
-      length <= (gsize) EVP_PKEY_get_size (self->public_key) &&
-      EVP_PKEY_verify_init (context) == 1 &&
-      EVP_PKEY_CTX_set_signature_md (context, hash) == 1 &&
-      (!rsa || EVP_PKEY_CTX_set_rsa_padding (context,
-                                             pss ? RSA_PKCS1_PSS_PADDING
-                                                 : RSA_PKCS1_PADDING) == 1) &&
-      (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen (context, RSA_PSS_SALTLEN_DIGEST) == 1) &&
-      EVP_PKEY_verify (context, bytes, length, digest, size) == 1;
-  ERR_pop_to_mark ();
-  return good;
-}
-
 static GBytes *
 sign (DpsTlsRemoteKey *self,
       const EVP_MD *hash,
@@ -128,7 +93,8 @@ sign (DpsTlsRemoteKey *self,
   g_autoptr (GBytes) signature = NULL;
 
   signature = self->sign (self->data, mechanism, digest, size, error);
-  if (signature == NULL || verifies (self, hash, pss, signature, digest, size))
+  if (signature == NULL ||
+      dps_tls_mechanism_verifies (mechanism, self->public_key, signature, digest, size))
     return g_steal_pointer (&signature);
   g_set_error (error,
                DPS_ERROR,
