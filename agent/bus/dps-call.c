@@ -4,6 +4,8 @@
 #include "bus/dps-call.h"
 #include "bus/dps-error-gate.h"
 
+#include <gio/gunixfdlist.h>
+
 static void
 end (DpsCall *call)
 {
@@ -24,6 +26,22 @@ void
 dps_call_answer (DpsCall *call, GVariant *value)
 {
   g_dbus_method_invocation_return_value (call->invocation, value);
+  end (call);
+}
+
+void
+dps_call_answer_with_fd (DpsCall *call, GVariant *value, int fd)
+{
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (value);
+  GError *error = NULL;
+
+  if (g_unix_fd_list_append (list, fd, &error) < 0)
+    {
+      dps_call_fail (call, error);
+      return;
+    }
+  g_dbus_method_invocation_return_value_with_unix_fd_list (call->invocation, sunk, list);
   end (call);
 }
 

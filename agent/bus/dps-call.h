@@ -5,6 +5,7 @@
 #include "core/dps-access.h"
 #include "core/dps-keeper.h"
 #include "core/dps-provisioner.h"
+#include "core/dps-rate.h"
 #include "core/dps-report.h"
 
 /* One method call, from its arrival to its answer, and the tables of methods. Main
@@ -28,6 +29,7 @@ typedef struct
   DpsKeeper *keeper;
   DpsReport *report;
   DpsPresence *presence; /* held until the call ends */
+  DpsRate *rate;         /* of what is signed for callers */
   GDBusMethodInvocation *invocation;
   const struct DpsMethod *method;
   uid_t uid; /* of the caller, once authorised */
@@ -48,6 +50,8 @@ extern const DpsMethod dps_control_methods[];
 /* Each ends the call. error is taken, value sunk (NULL = no result). */
 void dps_call_fail (DpsCall *call, GError *error);
 void dps_call_answer (DpsCall *call, GVariant *value);
+/* With the descriptor that value refers to as (h) 0; fd stays the caller's. */
+void dps_call_answer_with_fd (DpsCall *call, GVariant *value, int fd);
 /* For what has succeeded or failed without a result of its own. */
 void dps_call_answer_done (DpsCall *call, gboolean done, GError *error);
 

@@ -17,6 +17,7 @@ struct _DpsService
   DpsKeeper *keeper;
   DpsReport *report;
   DpsPresence *presence;
+  DpsRate *rate;
   DpsAuthority *authority;
   DpsDBusAgent1 *agent;
   DpsDBusAgent1Credentials *credentials;
@@ -82,6 +83,7 @@ on_call (Route *route, GDBusMethodInvocation *invocation)
   call->keeper = self->keeper;
   call->report = self->report;
   call->presence = self->presence;
+  call->rate = self->rate;
   call->invocation = g_object_ref (invocation);
   call->method = route->method;
   dps_presence_hold (self->presence, DPS_HOLD_CALL);
@@ -152,6 +154,7 @@ dps_service_dispose (GObject *object)
   g_clear_object (&self->credentials);
   g_clear_object (&self->control);
   g_clear_pointer (&self->authority, dps_authority_free);
+  g_clear_pointer (&self->rate, dps_rate_free);
   g_clear_object (&self->provisioner);
   g_clear_object (&self->keeper);
   g_clear_object (&self->report);
@@ -169,6 +172,7 @@ dps_service_class_init (DpsServiceClass *klass)
 static void
 dps_service_init (DpsService *self)
 {
+  self->rate = dps_rate_new ();
   self->agent = dps_dbus_agent1_skeleton_new ();
   self->credentials = dps_dbus_agent1_credentials_skeleton_new ();
   self->control = dps_dbus_agent1_control_skeleton_new ();

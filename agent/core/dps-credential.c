@@ -6,7 +6,10 @@
 #include "common/dps-name.h"
 #include "core/dps-issued-sign.h"
 #include "core/dps-plugin-sign.h"
+#include "dps/dps-certificate.h"
 #include "dps/dps-sas.h"
+#include "dps/dps-tls-mechanism.h"
+#include "net/dps-failure.h"
 
 #include <string.h>
 
@@ -104,6 +107,151 @@ dps_credential_sign_async (DpsSigner *signer,
 
 GBytes *
 dps_credential_sign_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+const char *
+dps_credential_get_chain (const DpsIdentity *identity, GError **error)
+{
+  if (identity->shape == DPS_SHAPE_CERTIFICATE)
+    return identity->chain;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_SUPPORTED,
+               "the credential of this host is a symmetric key, not a certificate; hub "
+               "%s "
+               "wants a token, see CreateSasToken",
+               identity->hub);
+  return NULL;
+}
+
+DpsSecret *
+dps_credential_get_key (const DpsIdentity *identity, GError **error)
+{
+  if (dps_credential_get_chain (identity, error) == NULL)
+    return NULL;
+  if (identity->key != NULL)
+    return identity->key;
+  g_set_error (error,
+               DPS_ERROR,
+               DPS_ERROR_NOT_SUPPORTED,
+               identity->blob != NULL
+                   ? "the private key never leaves the TPM of this host; use Sign"
+                   : "the private key is kept by the attestation plugin and never "
+                     "comes to the agent; use Sign");
+  return NULL;
+}
+
+/* A signature of a digest in the making, the data of its task. */
+typedef struct
+{
+  EVP_PKEY *key; /* the leaf's */
+  char *mechanism;
+  GBytes *digest;
+} DigestSigning;
+
+static void
+digest_signing_free (DigestSigning *signing)
+{
+  EVP_PKEY_free (signing->key);
+  g_free (signing->mechanism);
+  g_bytes_unref (signing->digest);
+  g_free (signing);
+}
+
+/* The public key of the stored leaf, the caller's. */
+static EVP_PKEY *
+get_leaf_key (const DpsIdentity *identity, GError **error)
+{
+  const char *pem = dps_credential_get_chain (identity, error);
+  g_autoptr (DpsCertificateChain) chain = NULL;
+  EVP_PKEY *key;
+
+  if (pem == NULL)
+    return NULL;
+  chain = dps_certificate_chain_new_from_pem (pem, strlen (pem), error);
+  if (chain == NULL)
+    return NULL;
+  key =
+      X509_get_pubkey (sk_X509_value (dps_certificate_chain_get_certificates (chain), 0));
+  if (key == NULL)
+    g_set_error (error,
+                 DPS_ERROR,
+                 DPS_ERROR_FAILED,
+                 "the key of the stored certificate cannot be read");
+  return key;
+}
+
+static void
+on_digest_signed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  DigestSigning *signing = g_task_get_task_data (task);
+  g_autoptr (DpsFailure) failure = NULL;
+  GError *error = NULL;
+  GBytes *signature = dps_credential_sign_finish (result, &error);
+  gsize size;
+  const guint8 *digest = g_bytes_get_data (signing->digest, &size);
+
+  if (signature == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  if (dps_tls_mechanism_verifies (signing->mechanism,
+                                  signing->key,
+                                  signature,
+                                  digest,
+                                  size))
+    {
+      g_task_return_pointer (task, signature, (GDestroyNotify) g_bytes_unref);
+      return;
+    }
+  g_bytes_unref (signature);
+  failure = dps_failure_new (DPS_FAILURE_X509_KEY_MISMATCH,
+                             "the certificate in force does not verify its signature "
+                             "(%s)",
+                             signing->mechanism);
+  g_task_return_error (task, dps_failure_to_error (failure, DPS_ERROR_FAILED));
+}
+
+void
+dps_credential_sign_digest_async (DpsSigner *signer,
+                                  DpsIdentity *identity,
+                                  const char *mechanism,
+                                  GBytes *digest,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+  DigestSigning *signing = g_new0 (DigestSigning, 1);
+  GError *error = NULL;
+
+  signing->key = get_leaf_key (identity, &error);
+  signing->mechanism = g_strdup (mechanism);
+  signing->digest = g_bytes_ref (digest);
+  g_task_set_task_data (task, signing, (GDestroyNotify) digest_signing_free);
+  if (signing->key == NULL || !dps_tls_mechanism_check (mechanism,
+                                                        signing->key,
+                                                        g_bytes_get_size (digest),
+                                                        &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  dps_credential_sign_async (signer,
+                             identity,
+                             mechanism,
+                             digest,
+                             cancellable,
+                             on_digest_signed,
+                             g_steal_pointer (&task));
+}
+
+GBytes *
+dps_credential_sign_digest_finish (GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
 }

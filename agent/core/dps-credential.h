@@ -22,6 +22,27 @@ void dps_credential_sign_async (DpsSigner *signer,
                                 gpointer data);
 GBytes *dps_credential_sign_finish (GAsyncResult *result, GError **error);
 
+/* The same for other programs, with a certificate alone, else DPS_ERROR_NOT_SUPPORTED:
+ * DPS_ERROR_INVALID_ARGUMENT for a mechanism or a digest that is not for the key of the
+ * stored chain's leaf, and DPS_ERROR_FAILED (DPS-E236) for a signature that this does not
+ * verify. */
+void dps_credential_sign_digest_async (DpsSigner *signer,
+                                       DpsIdentity *identity,
+                                       const char *mechanism,
+                                       GBytes *digest,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer data);
+GBytes *dps_credential_sign_digest_finish (GAsyncResult *result, GError **error);
+
+/* The certificates as PEM, leaf first; borrowed. NULL with DPS_ERROR_NOT_SUPPORTED where
+ * the credential is none. */
+const char *dps_credential_get_chain (const DpsIdentity *identity, GError **error);
+
+/* The private key of the certificate as PKCS#8 DER; borrowed. NULL with
+ * DPS_ERROR_NOT_SUPPORTED, whose text says why, where the agent has none. */
+DpsSecret *dps_credential_get_key (const DpsIdentity *identity, GError **error);
+
 /* A SAS token for the assigned hub (dps-protocol §6.2), the caller's. audience is
  * "device" or "module:ID"; now is Unix seconds by the service's clock; *expiry likewise,
  * set with a token only. DPS_ERROR_INVALID_ARGUMENT for another audience,

@@ -20,5 +20,20 @@ void dps_handout_token_async (DpsKeeper *keeper,
                               gpointer data);
 char *dps_handout_token_finish (GAsyncResult *result, guint64 *expires, GError **error);
 
+/* A signature by the key of a certificate, the caller's; likewise of the identity in
+ * force when it comes. mechanism and errors as dps_credential_sign_digest_async(). */
+void dps_handout_signature_async (DpsKeeper *keeper,
+                                  DpsReport *report,
+                                  DpsSigner *signer,
+                                  const char *mechanism,
+                                  GBytes *digest,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data);
+GBytes *dps_handout_signature_finish (GAsyncResult *result, GError **error);
+
+/* As dps_credential_get_chain() and dps_credential_get_key(). */
+const char *dps_handout_chain (DpsKeeper *keeper, DpsReport *report, GError **error);
+DpsSecret *dps_handout_key (DpsKeeper *keeper, DpsReport *report, GError **error);
+
 /* JSON text of the custom allocation, "null" where there was none; borrowed. */
 const char *dps_handout_payload (DpsKeeper *keeper, DpsReport *report, GError **error);

@@ -94,13 +94,13 @@ unknown_option() {
 check "an unknown option is an error" unknown_option
 not_supported() {
     local method
-    for method in GetCertificateChain OpenKey 'Sign ES256 []'; do
+    for method in GetCertificateChain OpenKey 'Sign ECDSA-SHA256 []'; do
         # shellcheck disable=SC2086
         ! out=$(gdbus call --address "$bus_address" --dest org.dpsagent.Agent1 --object-path /org/dpsagent/Agent1 \
             --method org.dpsagent.Agent1.Credentials.$method 2>&1) && has "$out" NotSupported || return 1
     done
 }
-check "what comes later answers NotSupported" not_supported
+check "a symmetric key is no certificate: no chain, signature or key of one" not_supported
 
 no_new_registration() {
     local before

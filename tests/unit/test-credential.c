@@ -4,8 +4,11 @@
 #include "core/dps-credential.h"
 #include "core/dps-issued-key.h"
 #include "common/dps-error.h"
+#include "test-pki.h"
 
 #include <string.h>
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (EVP_PKEY, EVP_PKEY_free)
 
 /* The vectors of dps-protocol §3.4: the derived key of dev-01. */
 #define KEY "tyCQ0ipfoM5CGhXLsXLA1n6gkOkaIy/q4gqIJiYcOPQ="
@@ -246,6 +249,121 @@ test_issued (void)
   EVP_PKEY_CTX_free (context);
 }
 
+/* A certificate for the key that the agent made, or for another one. */
+static DpsIdentity *
+make_issued (DpsIssuedKey **key, gboolean other)
+{
+  DpsIdentity *identity = make_identity ();
+  g_autoptr (EVP_PKEY) authority = test_pki_key ("P-256");
+  g_autoptr (EVP_PKEY) another = test_pki_key ("P-384");
+  TestPkiRequest issuer = { .name = "root", .key = authority, .ca = TRUE };
+  X509 *root = test_pki_certificate (&issuer), *leaf;
+  TestPkiRequest request = { .name = "dev-01", .issuer = root, .issuer_key = authority };
+
+  *key = dps_issued_key_make (NULL, NULL);
+  request.key = other ? another : dps_issued_key_get_public (*key);
+  leaf = test_pki_certificate (&request);
+  dps_secret_unref (identity->key);
+  identity->key = dps_secret_ref (dps_issued_key_get_key (*key));
+  identity->shape = DPS_SHAPE_CERTIFICATE;
+  identity->chain = test_pki_pem (leaf);
+  X509_free (leaf);
+  X509_free (root);
+  return identity;
+}
+
+static GBytes *
+sign_digest (DpsIdentity *identity, const char *mechanism, gsize size, GError **error)
+{
+  static const guint8 bytes[64] = { 1, 2, 3 };
+  g_autoptr (GBytes) digest = g_bytes_new (bytes, size);
+  g_autoptr (GAsyncResult) result = NULL;
+
+  dps_credential_sign_digest_async (NULL,
+                                    identity,
+                                    mechanism,
+                                    digest,
+                                    NULL,
+                                    on_done,
+                                    &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return dps_credential_sign_digest_finish (result, error);
+}
+
+static void
+test_digests (void)
+{
+  static const struct
+  {
+    const char *mechanism;
+    gsize size;
+    gboolean other; /* the key is not the certificate's */
+    DpsError code;  /* DPS_N_ERRORS: none */
+  } table[] = {
+    { "ECDSA-SHA256", 32, FALSE, DPS_N_ERRORS },
+    { "ECDSA-SHA384", 48, FALSE, DPS_N_ERRORS },
+    { "ECDSA-SHA384", 32, FALSE, DPS_ERROR_INVALID_ARGUMENT },
+    { "ECDSA-SHA256", 0, FALSE, DPS_ERROR_INVALID_ARGUMENT },
+    { "RSA-PSS-SHA256", 32, FALSE, DPS_ERROR_INVALID_ARGUMENT },
+    { "HMAC-SHA256", 32, FALSE, DPS_ERROR_INVALID_ARGUMENT },
+    { "ECDSA-SHA384", 48, TRUE, DPS_ERROR_FAILED },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
+    {
+      g_autoptr (DpsIssuedKey) key = NULL;
+      g_autoptr (DpsIdentity) identity = make_issued (&key, table[i].other);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GBytes) signature =
+          sign_digest (identity, table[i].mechanism, table[i].size, &error);
+
+      g_test_message ("%s, %zu bytes", table[i].mechanism, table[i].size);
+      if (table[i].code == DPS_N_ERRORS)
+        g_assert_no_error (error);
+      else
+        g_assert_error (error, DPS_ERROR, (gint) table[i].code);
+      g_assert_cmpint (signature != NULL, ==, error == NULL);
+      if (table[i].other)
+        g_assert_true (g_str_has_prefix (error->message, "DPS-E236"));
+    }
+}
+
+/* Whose key the agent has, and whose it has not. */
+static void
+test_key_and_chain (void)
+{
+  g_autoptr (DpsIssuedKey) key = NULL;
+  g_autoptr (DpsIdentity) issued = make_issued (&key, FALSE);
+  g_autoptr (DpsIdentity) identity = make_identity ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (dps_credential_get_key (issued, &error) == issued->key);
+  g_assert_cmpstr (dps_credential_get_chain (issued, &error), ==, issued->chain);
+  g_assert_no_error (error);
+
+  issued->blob = g_steal_pointer (&issued->key);
+  g_assert_null (dps_credential_get_key (issued, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (error->message, "TPM"));
+  g_clear_error (&error);
+
+  g_clear_pointer (&issued->blob, dps_secret_unref);
+  g_assert_null (dps_credential_get_key (issued, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (error->message, "plugin"));
+  g_clear_error (&error);
+
+  g_assert_null (dps_credential_get_key (identity, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
+  g_assert_null (dps_credential_get_chain (identity, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
+  g_assert_null (sign_digest (identity, "ECDSA-SHA256", 32, &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_SUPPORTED);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -256,5 +374,7 @@ main (int argc, char **argv)
   g_test_add_func ("/credential/token/only-shapes-that-can-sign", test_shapes);
   g_test_add_func ("/credential/sign/only-its-own-mechanisms", test_mechanisms);
   g_test_add_func ("/credential/signs-with-an-issued-key", test_issued);
+  g_test_add_func ("/credential/digests", test_digests);
+  g_test_add_func ("/credential/key-and-chain", test_key_and_chain);
   return g_test_run ();
 }

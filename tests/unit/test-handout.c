@@ -129,6 +129,31 @@ test_reset (Fixture *f, gconstpointer data)
   g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED);
 }
 
+/* The same for signatures: the answer is about what is in force when it comes. */
+static void
+test_reset_signature (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GBytes) digest = g_bytes_new_static ("0123456789abcdef0123456789abcdef", 32);
+  g_autoptr (GAsyncResult) change = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put (f, "gw-1");
+  dps_keeper_reset_async (f->keeper, on_done, &change);
+  await (&change);
+  dps_handout_signature_async (f->keeper,
+                               f->report,
+                               f->signer,
+                               "ECDSA-SHA256",
+                               digest,
+                               on_done,
+                               &result);
+  g_assert_true (dps_keeper_finish (f->keeper, change, &error));
+  g_assert_null (result);
+  g_assert_null (dps_handout_signature_finish (await (&result), &error));
+  g_assert_error (error, DPS_ERROR, DPS_ERROR_NOT_PROVISIONED);
+}
+
 static void
 test_successor (Fixture *f, gconstpointer data)
 {
@@ -179,6 +204,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   dps_secret_init ();
   ADD ("/handout/not-of-what-a-reset-ended", test_reset);
+  ADD ("/handout/no-signature-of-what-a-reset-ended", test_reset_signature);
   ADD ("/handout/of-the-successor", test_successor);
   return g_test_run ();
 }
