@@ -605,7 +605,11 @@ test_other_alerts (void)
                           nothing);
       g_autoptr (GError) error = NULL;
 
-      ask_fails (server, f.identity, DPS_HTTP_FAILURE_TLS_OTHER, &error);
+      ask_fails (server,
+                 f.identity,
+                 alerts[i] == SSL_AD_PROTOCOL_VERSION ? DPS_HTTP_FAILURE_TLS_VERSION
+                                                      : DPS_HTTP_FAILURE_TLS_OTHER,
+                 &error);
     }
   tear_down (&f);
 }
