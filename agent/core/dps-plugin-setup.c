@@ -166,28 +166,6 @@ read_key (GHashTable *secrets,
   return TRUE;
 }
 
-static GHashTable *
-read_secrets (DpsConfig *config,
-              const char *plugin,
-              DpsSecret *imported_key,
-              DpsFailure **failure)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GHashTable) secrets =
-      dps_config_read_secrets_of (config,
-                                  plugin,
-                                  imported_key != NULL ? KEY_SECRET : NULL,
-                                  &error);
-
-  if (secrets != NULL && is_x509 (plugin))
-    return read_x509_secrets (secrets, config, failure) ? g_steal_pointer (&secrets)
-                                                        : NULL;
-  if (secrets != NULL && read_key (secrets, config, plugin, imported_key, &error))
-    return g_steal_pointer (&secrets);
-  *failure = dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error);
-  return NULL;
-}
-
 /* A certificate's key may be in the TPM, at a handle or wrapped by it. */
 static gboolean
 needs_tpm (DpsConfig *config, const char *plugin, GHashTable *secrets)
@@ -202,6 +180,47 @@ needs_tpm (DpsConfig *config, const char *plugin, GHashTable *secrets)
                                   dps_secret_size (file),
                                   TPM_KEY,
                                   strlen (TPM_KEY)) != NULL);
+}
+
+/* With those passwords of the TPM that the use of a key below a parent may need. */
+static gboolean
+read_x509 (GHashTable *secrets, DpsConfig *config, DpsFailure **failure)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!read_x509_secrets (secrets, config, failure))
+    return FALSE;
+  if (!needs_tpm (config, "x509", secrets) ||
+      (read_into (secrets,
+                  config,
+                  DPS_CONFIG_TPM_OWNER_AUTH_FILE,
+                  "owner-auth",
+                  &error) &&
+       read_into (secrets, config, DPS_CONFIG_TPM_SRK_AUTH_FILE, "srk-auth", &error)))
+    return TRUE;
+  *failure = dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error);
+  return FALSE;
+}
+
+static GHashTable *
+read_secrets (DpsConfig *config,
+              const char *plugin,
+              DpsSecret *imported_key,
+              DpsFailure **failure)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GHashTable) secrets =
+      dps_config_read_secrets_of (config,
+                                  plugin,
+                                  imported_key != NULL ? KEY_SECRET : NULL,
+                                  &error);
+
+  if (secrets != NULL && is_x509 (plugin))
+    return read_x509 (secrets, config, failure) ? g_steal_pointer (&secrets) : NULL;
+  if (secrets != NULL && read_key (secrets, config, plugin, imported_key, &error))
+    return g_steal_pointer (&secrets);
+  *failure = dps_failure_new_from_error (DPS_FAILURE_SECRET_FILE, error);
+  return NULL;
 }
 
 static int
