@@ -566,7 +566,7 @@ wrong_authority() {
     ca=$world/etc/other.pem
     through "$first_port"
     ca=$right
-    fails DPS-E306 held slow 0 0 && through "$first_port"
+    fails DPS-E316 held slow 0 0 && through "$first_port"
 }
 try "a certificate of another authority" wrong_authority
 recovers() { succeeds && serves "$hub" "$registration_id"; }

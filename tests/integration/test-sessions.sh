@@ -86,7 +86,7 @@ check "with a root more it is proven anew" more_roots
 
 # Nobody told the agent: the file alone has changed.
 distrusted() {
-    cp "$world/other.pem" "$ca" && attempt held again && has "$(property Reason)" DPS-E306 && shakes ''
+    cp "$world/other.pem" "$ca" && attempt held again && has "$(property Reason)" DPS-E316 && shakes ''
 }
 check "a server that is not trusted any more is refused in spite of its session" distrusted
 trusted_again() {
