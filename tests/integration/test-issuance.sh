@@ -1,10 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Certificates that the service issues, through the real daemon: the first one, renewals, what
-# keeps the old one in force, and what follows when it has expired. With --renewal what takes
-# minutes: a certificate's whole life.
+# keeps the old one in force, and what follows when it has expired.
 set -u
-whole_life=${1-}
 . "$DPS_SOURCE_ROOT/tests/tap.sh"
 . "$DPS_SOURCE_ROOT/tests/world.sh"
 ((EUID == 0)) || skip_all "needs root for root-owned directories"
@@ -127,7 +125,7 @@ test_renewal() {
         is "$(property Verified)" true
 }
 renewed_short() { (($(not_after) <= $(now_s) + 61)); }
-[[ ! $whole_life ]] || check "a certificate is renewed by itself, before it ends" test_renewal
+check "a certificate is renewed by itself, before it ends" test_renewal
 
 test_serves_on() {
     local first
@@ -138,7 +136,7 @@ test_serves_on() {
         (($(property NextAttempt) > 0)) && wait_for 10 warns DPS-E503 &&
         emulate 3600 && wait_for 30 renewed "$first" && ! warns DPS-E503
 }
-[[ ! $whole_life ]] || check "a renewal that fails: the old one serves on, DPS-E503 warns, the next try is planned" \
+check "a renewal that fails: the old one serves on, DPS-E503 warns, the next try is planned" \
     test_serves_on
 
 test_expired() {
