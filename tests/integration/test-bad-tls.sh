@@ -53,11 +53,8 @@ aim() {
     sed -i "s/^address=.*/address=127.0.0.1:$1/" "$world/etc/agent.conf.d/site.conf"
 }
 at_rest() { [[ $(state) =~ ^(held|backing-off|waiting-.*|provisioned)$ ]]; }
-# attempt: from the beginning, so that no wait of before is in its way.
-attempt() {
-    ! pid=$(agent_pid) || { kill "$pid" && wait_for 10 no_agent; } || return 1
-    aim "$server_port" && control Provision 'a{sv}' 0 && wait_for 60 at_rest
-}
+# attempt: Provision reads the configuration again, and waits for no back-off.
+attempt() { aim "$server_port" && control Provision 'a{sv}' 0 && wait_for 60 at_rest; }
 # refused CODE STATE TEXT: as told, and no byte of a request has come.
 refused() {
     attempt || return 1
@@ -92,10 +89,12 @@ chmod 644 "$world/etc/roots.pem"
 sed -i "s,^ca-file=.*,ca-file=$world/etc/roots.pem," "$world/etc/agent.conf.d/site.conf"
 
 # Without this the cases below could not see a request.
-sees_a_request() {
-    tls good && attempt || return 1
-    wait_for 10 grep -q "^PUT /$id_scope/registrations/" "$certs/got" || { echo "no request came"; return 1; }
+gets_a_request() {
+    aim "$server_port" && control Provision 'a{sv}' 0 || return 1
+    wait_for 20 grep -q "^PUT /$id_scope/registrations/" "$certs/got" || { echo "no request came"; return 1; }
+    control Cancel
 }
+sees_a_request() { tls good && gets_a_request; }
 check "a server as it should be gets the request" sees_a_request
 
 expired() { tls expired && refused DPS-E307 waiting-for-time "expired"; }
@@ -108,10 +107,7 @@ self_signed() { tls alone && refused DPS-E315 held "by itself"; }
 check "self-signed" self_signed
 missing() { tls below-middle && refused DPS-E316 held "intermediate"; }
 check "a missing intermediate" missing
-complete() {
-    tls below-middle -cert_chain "$certs/middle.pem" && attempt &&
-        wait_for 10 grep -q '^PUT ' "$certs/got"
-}
+complete() { tls below-middle -cert_chain "$certs/middle.pem" && gets_a_request; }
 check "which is all that was wrong with it" complete
 unknown() { tls strangers -cert_chain "$certs/stranger.pem" && refused DPS-E306 held "does not trust"; }
 check "an unknown authority" unknown
